@@ -20,6 +20,10 @@ const (
 	ContactOpened     Type = "contact_opened"     // may name the order
 )
 
+// ClickTypes are the known types of the clickstream; others are allowed.
+var ClickTypes = []Type{Page, ProductList, Product, Search, ReviewsRead, Compare, CartViewed, CartAdded, CartRemoved,
+	CheckoutStarted, CheckoutStep, CheckoutCompleted, TrackingViewed, ContactOpened}
+
 // Click is an event of the clickstream: something that a visitor did.
 type Click struct {
 	Header
