@@ -2,6 +2,7 @@ package table
 
 import (
 	"encoding/binary"
+	"math"
 	"slices"
 	"strings"
 
@@ -70,10 +71,10 @@ func (c *flags) put(v bool) {
 	c.data = append(c.data, n)
 }
 
-// moments holds times in milliseconds. DateTime64 ends in 2299; what is beyond would be stored and print as nonsense.
+// moments holds times in milliseconds. What is beyond the last one does not fit into the nanoseconds of clients.
 type moments struct{ fixed[int64] }
 
-const lastMoment = 10_413_791_999_999 // 2299-12-31 23:59:59.999
+const lastMoment = math.MaxInt64 / 1_000_000 // 2262-04-11
 
 func (c *moments) put(t event.Time) {
 	c.data = append(c.data, min(max(int64(t), 0), lastMoment))
