@@ -52,3 +52,6 @@ func (s *Store) Due(clock event.Time, most int, into []uint64) []uint64 {
 	}
 	return into
 }
+
+// Renote puts a hash that Due took out back in its hour.
+func (s *Store) Renote(hash uint64, expires event.Time) { s.expiry.note(hash, 0, expires) }
