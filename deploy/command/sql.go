@@ -152,5 +152,6 @@ func (s *sqlCommand) explain(ctx context.Context, err error) error {
 	case 164:
 		advice = "; afterclick sql only reads"
 	}
-	return fmt.Errorf("%s (code %d)%s", strings.Join(strings.Fields(e.Message), " "), e.Code, advice)
+	message, _, _ := strings.Cut(strings.Join(strings.Fields(e.Message), " "), " (version ")
+	return fmt.Errorf("%s (code %d)%s", message, e.Code, advice)
 }
