@@ -57,21 +57,34 @@ func (s *Schema) Create() string {
 	if s.Partition != "" {
 		fmt.Fprintf(&b, "PARTITION BY %s\n", s.Partition)
 	}
-	fmt.Fprintf(&b, "ORDER BY (%s)\n", s.Order)
+	order := s.Order
+	if strings.Contains(order, ",") {
+		order = "(" + order + ")"
+	}
+	fmt.Fprintf(&b, "ORDER BY %s\n", order)
 	fmt.Fprintf(&b, "COMMENT %s", Quote(s.Comment))
 	return b.String()
 }
 
 // Definition is the column in a CREATE or ALTER statement.
 func (f Field) Definition() string {
-	d := f.Name + " " + f.Type
+	d := Identifier(f.Name) + " " + f.Type
 	if f.Default != "" {
 		d += " DEFAULT " + f.Default
 	}
+	d += " COMMENT " + Quote(f.Comment)
 	if f.Codec != "" {
 		d += " CODEC(" + f.Codec + ")"
 	}
-	return d + " COMMENT " + Quote(f.Comment)
+	return d
+}
+
+// Identifier is a column's name as SQL wants it: those of parallel arrays have a dot.
+func Identifier(name string) string {
+	if strings.Contains(name, ".") {
+		return "`" + name + "`"
+	}
+	return name
 }
 
 // Quote makes s a string literal of ClickHouse.

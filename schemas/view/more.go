@@ -39,9 +39,10 @@ func sessionClicks() View {
 			{"id", "String", "Id of the event."},
 			{"properties", "String", "The free properties of the event, as JSON."},
 		},
-		Query: `SELECT e.time AS time, e.visitor AS visitor, if(inside, s.id, NULL) AS session, if(inside, s.start, NULL) AS start,
+		Query: `WITH s.visitor != '' AND e.time <= s.end AS inside
+SELECT e.time AS time, e.visitor AS visitor, if(inside, s.id, NULL) AS session, if(inside, s.start, NULL) AS start,
     e.type AS type, e.url AS url, e.product AS product, e.order AS order, e.value AS value, e.customer AS customer, e.id AS id,
-    e.properties AS properties, s.visitor != '' AND e.time <= s.end AS inside
+    e.properties AS properties
 FROM (SELECT * FROM events WHERE kind = 'clickstream' AND status = 'accepted') AS e
 ASOF LEFT JOIN sessions AS s ON e.visitor = s.visitor AND e.time >= s.start`,
 	}

@@ -29,7 +29,7 @@ func (v View) Create() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "CREATE OR REPLACE VIEW %s\n(\n", v.Name)
 	for i, c := range v.Columns {
-		fmt.Fprintf(&b, "    %s %s COMMENT %s", c.Name, c.Type, table.Quote(c.Comment))
+		fmt.Fprintf(&b, "    %s %s COMMENT %s", table.Identifier(c.Name), c.Type, table.Quote(c.Comment))
 		if i < len(v.Columns)-1 {
 			b.WriteByte(',')
 		}
@@ -60,7 +60,7 @@ func latest(s *table.Schema) View {
 			continue
 		}
 		c := Column{f.Name, f.Type, f.Comment}
-		expr := name(f.Name)
+		expr := table.Identifier(f.Name)
 		if f.Never {
 			c.Type = "Nullable(" + f.Type + ")"
 			c.Comment = strings.TrimSuffix(c.Comment, ".") + "; NULL: never."
@@ -72,14 +72,6 @@ func latest(s *table.Schema) View {
 	v.Query = fmt.Sprintf("SELECT %s\nFROM %s AS t FINAL\nSETTINGS do_not_merge_across_partitions_select_final = 1",
 		strings.Join(exprs, ",\n    "), s.Stored())
 	return v
-}
-
-// name names a column of the table below: an alias of the same name must not be taken for it.
-func name(column string) string {
-	if strings.Contains(column, ".") {
-		return "`" + column + "`"
-	}
-	return column
 }
 
 func never(expr string) string { return "nullIf(t." + expr + ", toDateTime64(0, 3, 'UTC'))" }
