@@ -172,6 +172,11 @@ func (m *Machine) retireRuns(revision uint64, out *flow.Output) {
 		if !kept {
 			out.Identities = append(out.Identities, table.Identity{Visitor: s.visitor, Start: w.start, From: w.from,
 				Customer: event.CustomerID(w.customer), Revision: revision, IsDeleted: true})
+			for i := range s.told {
+				if s.told[i].start == w.start {
+					s.told[i].flags |= toldUrgent // what takes its place is not held back
+				}
+			}
 		}
 	}
 }

@@ -273,7 +273,6 @@ func (m *Machine) compare(i int, revision uint64, out *flow.Output) {
 			case int32(n) == mine && before.n+1 == c.n && !m.deeper(c, i):
 				t.flags = before.flags | toldHeld
 			}
-			t.flags |= before.flags & toldTouch
 		}
 		if t.revision == revision {
 			low = min(low, t.start)
@@ -283,7 +282,7 @@ func (m *Machine) compare(i int, revision uint64, out *flow.Output) {
 	for ; w < len(s.was); w++ {
 		retire(&s.was[w])
 	}
-	if s.hasOrders() || len(s.said) > 0 {
+	if s.hasOrders() {
 		for n := range s.told {
 			if s.told[n].start >= low {
 				s.told[n].flags |= toldTouch // its marks, or the sessions before it

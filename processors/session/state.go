@@ -97,6 +97,14 @@ func (s *state) reset(v event.VisitorID) {
 	s.strings, s.marks, s.told, s.said, s.cuts, s.member = s.strings[:0], s.marks[:0], s.told[:0], s.said[:0], s.cuts[:0], s.member[:0]
 }
 
+// base is what the stored starts are relative to.
+func (s *state) base() event.Time {
+	if len(s.marks) == 0 {
+		return 0
+	}
+	return s.marks[0].time
+}
+
 func (s *state) str(n uint32) string {
 	if n == 0 {
 		return ""
@@ -196,10 +204,10 @@ func (s *state) encode(b []byte) []byte {
 	w.Strings(s.strings)
 
 	w.Uvarint(uint64(len(s.marks)))
-	prev := mark{time: s.end}
+	var prev mark
 	for i := range s.marks {
 		k := &s.marks[i]
-		w.Varint(int64(k.time - prev.time)) // the first is before the end, the others go up
+		w.Varint(int64(k.time - prev.time)) // of the first, all of it
 		w.Fixed64(k.hash)
 		mask := uint64(0)
 		for f := range fields {
@@ -218,7 +226,8 @@ func (s *state) encode(b []byte) []byte {
 
 	w.Fixed64(top)
 	w.Uvarint(uint64(len(s.told)))
-	start := s.end
+	base := s.base()
+	start := base
 	for i := range s.told {
 		t := &s.told[i]
 		w.Varint(int64(t.start - start))
@@ -229,7 +238,7 @@ func (s *state) encode(b []byte) []byte {
 	}
 	w.Uvarint(uint64(len(s.said)))
 	for i := range s.said {
-		w.Varint(int64(s.said[i].start - s.end))
+		w.Varint(int64(s.said[i].start - base))
 		w.Uvarint(uint64(s.said[i].order))
 		w.Fixed64(s.said[i].hash)
 	}
@@ -244,7 +253,7 @@ func (s *state) decode(b []byte) {
 	s.visitor = event.VisitorID(r.String())
 	s.strings = r.Strings(s.strings)
 
-	prev := mark{time: s.end}
+	var prev mark
 	for n := r.Count(); n > 0; n-- {
 		s.marks = append(s.marks, mark{})
 		k := &s.marks[len(s.marks)-1]
@@ -265,13 +274,14 @@ func (s *state) decode(b []byte) {
 	}
 
 	top := r.Fixed64()
-	start := s.end
+	base := s.base()
+	start := base
 	for n := r.Count(); n > 0; n-- {
 		start += event.Time(r.Varint())
 		s.told = append(s.told, told{start: start, n: int32(r.Uvarint()), revision: top - r.Uvarint(), flags: r.Byte()})
 	}
 	for n := r.Count(); n > 0; n-- {
-		x := said{start: s.end + event.Time(r.Varint()), order: uint32(r.Uvarint()), hash: r.Fixed64()}
+		x := said{start: base + event.Time(r.Varint()), order: uint32(r.Uvarint()), hash: r.Fixed64()}
 		if int(x.order) > len(s.strings) {
 			r.Bad, x.order = true, 0
 		}
