@@ -19,7 +19,7 @@ func Path(u string) string {
 	if path == "" {
 		return "/"
 	}
-	return clip(path, MaxPath)
+	return Clip(path, MaxPath)
 }
 
 // split takes a URL apart: host without port, path, query. A relative URL has no host. It allocates nothing and takes whatever
@@ -59,7 +59,7 @@ func site(host string) string {
 	if len(host) > 4 && strings.EqualFold(host[:4], "www.") {
 		host = host[4:]
 	}
-	return strings.ToLower(clip(host, 128)) // as it is, when it is lower case already
+	return strings.ToLower(Clip(host, 128)) // as it is, when it is lower case already
 }
 
 // name is the label of a site that its owner chose, "amazon" of "smile.amazon.co.uk", and owned the domain from there on,
@@ -113,11 +113,11 @@ func Clean(s string, max int) string {
 			break
 		}
 	}
-	return clip(s, max)
+	return Clip(s, max)
 }
 
-// clip cuts s to at most max bytes, never inside a character.
-func clip(s string, max int) string {
+// Clip cuts s to at most max bytes, never inside a character.
+func Clip(s string, max int) string {
 	if len(s) <= max {
 		return s
 	}

@@ -35,7 +35,18 @@ type Tables struct {
 // Of gives the final tables for all events that were accepted (not late, and no more than a bot's limit). Duplicates may be among
 // them. Events of any topic, in any order; touches are computed, not read.
 func Of(rules Rules, events []*event.Event) Tables {
-	var t Tables
+	return of(rules, events, nil)
+}
+
+// OfTouched gives the journeys and reviews for events and touches that were said.
+func OfTouched(events []*event.Event, touches []event.Touch) Tables {
+	t := of(Default, events, touches)
+	t.Touches = nil
+	return t
+}
+
+func of(rules Rules, events []*event.Event, said []event.Touch) Tables {
+	t := Tables{Touches: slices.Clone(said)}
 	seen := map[string]bool{}
 	visitors := map[event.VisitorID][]*event.Click{}
 	keys := map[string][]*event.Event{}
@@ -43,11 +54,7 @@ func Of(rules Rules, events []*event.Event) Tables {
 		if e.Topic == event.Touches {
 			continue
 		}
-		key := e.Key()
-		once := key + "\x00" + string(e.Header().ID)
-		if e.Topic == event.Clickstream {
-			once = "click\x00" + once
-		}
+		once := e.Topic.String() + "\x00" + e.Key() + "\x00" + string(e.Header().ID)
 		if seen[once] {
 			continue
 		}
@@ -55,7 +62,7 @@ func Of(rules Rules, events []*event.Event) Tables {
 		if e.Topic == event.Clickstream {
 			visitors[e.Click.Visitor] = append(visitors[e.Click.Visitor], e.Click)
 		} else {
-			keys[key] = append(keys[key], e)
+			keys[e.Key()] = append(keys[e.Key()], e)
 		}
 	}
 	for _, clicks := range visitors {
@@ -65,8 +72,8 @@ func Of(rules Rules, events []*event.Event) Tables {
 	for _, touch := range t.Touches {
 		touches[touch.Order] = append(touches[touch.Order], touch)
 	}
-	for _, of := range keys {
-		journey(&t, of, touches)
+	for _, events := range keys {
+		journey(&t, events, touches)
 	}
 	t.Sort()
 	return t
