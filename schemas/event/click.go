@@ -20,6 +20,10 @@ const (
 	ContactOpened     Type = "contact_opened"     // may name the order
 )
 
+// ClickTypes are the known types of the clickstream; others are allowed.
+var ClickTypes = []Type{Page, ProductList, Product, Search, ReviewsRead, Compare, CartViewed, CartAdded, CartRemoved,
+	CheckoutStarted, CheckoutStep, CheckoutCompleted, TrackingViewed, ContactOpened}
+
 // Click is an event of the clickstream: something that a visitor did.
 type Click struct {
 	Header
@@ -33,7 +37,7 @@ type Click struct {
 	Product   ProductID  `json:"product,omitempty"`
 	Order     OrderID    `json:"order,omitempty"`
 	Step      string     `json:"step,omitempty"`  // of the checkout: "address", "payment"
-	Value     float64    `json:"value,omitempty"` // in Currency
+	Value     float64    `json:"value,omitempty"` // in currency
 	Currency  string     `json:"currency,omitempty"`
 	// Properties are free: a JSON object, kept as it came.
 	Properties json.RawMessage `json:"properties,omitempty"`

@@ -3,10 +3,7 @@
 // a test holds the two together.
 package event
 
-import (
-	"fmt"
-	"time"
-)
+import "fmt"
 
 // Ids are types, so that a visitor is never taken for a customer.
 type (
@@ -115,74 +112,3 @@ func OrderKey(o OrderID) string { return "o:" + string(o) }
 
 // ReviewKey is the state key of an opinion that names no order.
 func ReviewKey(r ReviewID) string { return "r:" + string(r) }
-
-// Time is a point in time in milliseconds since 1970-01-01 UTC. Zero means "never" or "not known". In JSON it is an RFC 3339
-// string; a whole number of milliseconds is accepted too.
-type Time int64
-
-// TimeOf rounds t down to the millisecond.
-func TimeOf(t time.Time) Time { return Time(t.UnixMilli()) }
-
-// Time returns t in UTC.
-func (t Time) Time() time.Time { return time.UnixMilli(int64(t)).UTC() }
-
-// Add returns t+d, at millisecond precision.
-func (t Time) Add(d time.Duration) Time { return t + Time(d.Milliseconds()) }
-
-// Sub returns t-u.
-func (t Time) Sub(u Time) time.Duration { return time.Duration(t-u) * time.Millisecond }
-
-// String is RFC 3339 in UTC with milliseconds.
-func (t Time) String() string { return string(t.append(nil)) }
-
-func (t Time) append(b []byte) []byte {
-	return t.Time().AppendFormat(b, "2006-01-02T15:04:05.000Z07:00")
-}
-
-// MarshalJSON writes RFC 3339 in UTC with milliseconds.
-func (t Time) MarshalJSON() ([]byte, error) {
-	b := make([]byte, 0, 26)
-	b = append(b, '"')
-	b = t.append(b)
-	return append(b, '"'), nil
-}
-
-// UnmarshalJSON reads RFC 3339, or a whole number of milliseconds since 1970.
-func (t *Time) UnmarshalJSON(b []byte) error {
-	if len(b) > 2 && b[0] == '"' {
-		p, err := time.Parse(time.RFC3339Nano, string(b[1:len(b)-1]))
-		if err != nil {
-			return fmt.Errorf("time %s is not RFC 3339, like 2026-01-31T17:05:00Z", clip(string(b)))
-		}
-		*t = TimeOf(p)
-		return nil
-	}
-	if string(b) == "null" {
-		return nil
-	}
-	var n int64
-	neg := false
-	for i, c := range b {
-		if i == 0 && c == '-' && len(b) > 1 {
-			neg = true
-			continue
-		}
-		if c < '0' || c > '9' || i > 18 {
-			return fmt.Errorf("time %s is neither RFC 3339 nor a whole number of milliseconds", clip(string(b)))
-		}
-		n = n*10 + int64(c-'0')
-	}
-	if neg {
-		n = -n
-	}
-	*t = Time(n)
-	return nil
-}
-
-// clip keeps a quoted piece of input short enough for a reason.
-func clip(s string) string {
-	if len(s) > 64 {
-		return s[:61] + "..."
-	}
-	return s
-}

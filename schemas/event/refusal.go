@@ -1,5 +1,7 @@
 package event
 
+import "strings"
+
 // Refusal says why a record is set aside. It is the error of decoding and validation; the engine turns it into a dead letter.
 type Refusal struct {
 	Reason string // a short slug to group by: see the constants
@@ -27,3 +29,11 @@ const (
 	TooLarge     = "too_large"     // the record is larger than is allowed
 	WrongKey     = "wrong_key"     // keyed_by says visitor, the record's key says something else
 )
+
+// clip keeps a piece of input short enough for a reason, and whole letters of it.
+func clip(s string) string {
+	if len(s) > 64 {
+		return strings.ToValidUTF8(s[:61], "") + "..."
+	}
+	return s
+}

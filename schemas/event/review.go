@@ -44,13 +44,13 @@ type Review struct {
 	Review     ReviewID   `json:"review"`
 	Order      OrderID    `json:"order,omitempty"`
 	Customer   CustomerID `json:"customer,omitempty"`
-	Subjects   []Subject  `json:"subjects,omitempty"` // at least one with posted and mention
-	Rating     float64    `json:"rating,omitempty"`   // from RatingMin to RatingMax; 0 with RatingMax 0: none given
+	Subjects   []Subject  `json:"subjects,omitempty"` // at least one with mention, and with posted that names no order
+	Rating     float64    `json:"rating,omitempty"`   // from rating_min to rating_max; none was given if all three are left out
 	RatingMin  float64    `json:"rating_min,omitempty"`
 	RatingMax  float64    `json:"rating_max,omitempty"` // 5 when left out and a rating is given
 	Title      string     `json:"title,omitempty"`
 	Text       string     `json:"text,omitempty"`
-	Language   string     `json:"language,omitempty"` // ISO 639-1, if known
+	Language   string     `json:"language,omitempty"` // ISO 639-1, if known; pt-BR counts as pt
 	Author     string     `json:"author,omitempty"`
 	Reach      float64    `json:"reach,omitempty"`      // how many people are likely to see it: followers, views
 	Contact    Time       `json:"contact,omitempty"`    // contact promised until

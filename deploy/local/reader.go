@@ -1,0 +1,155 @@
+package local
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"strings"
+	"unsafe"
+)
+
+// ErrReadOnly is behind every refusal of what a reader must not do.
+var ErrReadOnly = errors.New("this connection only reads")
+
+// refuse is ClickHouse's error for it, naming what was refused.
+func refuse(what string) error {
+	return &Error{164, "READONLY", what + " is refused: this connection only reads.", ErrReadOnly}
+}
+
+// ReaderLimits bound a reader's query, so that nobody who looks around takes the pipeline's memory or time. A reader
+// may ask for less, never for more.
+var ReaderLimits = map[string]string{
+	"max_execution_time":                 "60",
+	"max_memory_usage":                   "4000000000",
+	"max_bytes_before_external_group_by": "2000000000",
+	"max_bytes_before_external_sort":     "2000000000",
+	"max_result_rows":                    "5000000",
+	"max_result_bytes":                   "1000000000",
+	"max_rows_to_read":                   "20000000000",
+	"max_temporary_columns":              "1000",
+	"log_comment":                        "reader",
+}
+
+// Reader runs read-only statements on an engine.
+type Reader struct {
+	engine *Engine
+	limits map[string]string
+}
+
+// Reader returns a read-only view; nil limits are ReaderLimits.
+func (e *Engine) Reader(limits map[string]string) *Reader { return &Reader{e, limits} }
+
+// Query runs one reading statement. What writes, defines, kills, leaves the engine or holds several statements is
+// refused with an error that is ErrReadOnly.
+func (r *Reader) Query(ctx context.Context, q Query) (*Result, error) {
+	q.Access, q.Limits = ReadOnly, r.limits
+	return r.engine.Query(ctx, q)
+}
+
+// readerMay are the settings beside the limits that a reader may bring along: how results look and time zones.
+// Everything else could lift a limit in some roundabout way.
+func readerMay(name string) bool {
+	for _, prefix := range []string{"output_format_", "format_", "date_time_", "join_use_nulls", "session_timezone", "extremes",
+		"result_overflow_mode", "timeout_overflow_mode", "max_threads", "max_block_size", "log_comment", "final",
+		"use_query_cache", "enable_http_compression", "totals_mode", "aggregate_functions_null_for_empty", "enable_unaligned_array_join"} {
+		if name == prefix || strings.HasSuffix(prefix, "_") && strings.HasPrefix(name, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// readerSettings are the limits, lowered by what the reader asks for.
+func readerSettings(asked, limits map[string]string) (map[string]string, error) {
+	if limits == nil {
+		limits = ReaderLimits
+	}
+	out := make(map[string]string, len(limits)+len(asked))
+	for name, limit := range limits {
+		out[name] = limit
+	}
+	for name, value := range asked {
+		limit, limited := limits[name]
+		switch {
+		case limited && name != "log_comment":
+			// 0 stands for no limit at all.
+			have, haveErr := strconv.ParseFloat(limit, 64)
+			want, wantErr := strconv.ParseFloat(value, 64)
+			if haveErr == nil && wantErr == nil && want > 0 && (want < have || have == 0) {
+				out[name] = value
+			}
+		case limited || readerMay(name):
+			out[name] = value
+		case name == "readonly" && (value == "1" || value == "2"):
+		default:
+			return nil, &Error{164, "READONLY", "Cannot modify '" + name + "' setting in readonly mode.", ErrReadOnly}
+		}
+	}
+	return out, nil
+}
+
+// What the engine's own parser says about a statement (chdb_query_analysis_v1).
+type analysis struct {
+	size, statements, flags, class uint32
+}
+
+const (
+	classReadOnly = 0
+	classUnknown  = 4
+)
+
+func (c *conn) analyse(sql string) (a analysis) {
+	a.size = uint32(unsafe.Sizeof(a))
+	c.e.lib.classify(c.c, textPointer(sql), uintptr(len(sql)), nil, 0, unsafe.Pointer(&a))
+	return a
+}
+
+// check refuses what a server would refuse and libchdb, which thinks that it is a client, would do: several statements
+// at once, and INTO OUTFILE and FROM INFILE, which touch files of this machine even with readonly=1. For a reader the
+// engine's own parser must also say that the statement leaves no trace.
+func (c *conn) check(q Query) error {
+	a := c.analyse(q.SQL)
+	if a.statements > 1 {
+		e := &Error{Code: 62, Name: "SYNTAX_ERROR", Message: "Syntax error (Multi-statements are not allowed): send one statement per query."}
+		if q.Access == ReadOnly {
+			e.cause = ErrReadOnly
+		}
+		return e
+	}
+	if what := file(q.SQL); what != "" {
+		e := &Error{Code: 358, Name: "INTO_OUTFILE_NOT_ALLOWED", Message: what + " is not allowed."}
+		if q.Access == ReadOnly {
+			e.cause = ErrReadOnly
+		}
+		return e
+	}
+	if q.Access != ReadOnly || a.class == classReadOnly && a.statements == 1 {
+		return nil
+	}
+	if a.class == classUnknown {
+		// It does not parse: let the engine say where, without running it.
+		if err := c.run("SELECT formatQuerySingleLine(" + quoteText(q.SQL) + ")"); err != nil {
+			return err
+		}
+	}
+	o := outlineOf(q.SQL)
+	if o.first == "" {
+		return refuse("An empty statement")
+	}
+	return refuse(o.first)
+}
+
+// file finds INTO OUTFILE and FROM INFILE, whatever stands between the two words.
+func file(sql string) string {
+	var last token
+	for t := next(sql, 0); t.kind != tokenEnd; t = next(sql, t.end) {
+		switch {
+		case last.is(sql, "INTO") && t.is(sql, "OUTFILE"):
+			return "INTO OUTFILE"
+		case last.is(sql, "FROM") && t.is(sql, "INFILE"):
+			return "FROM INFILE"
+		}
+		last = t
+	}
+	return ""
+}

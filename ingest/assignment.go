@@ -1,0 +1,68 @@
+package ingest
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// assignment brings what the group gives and takes to a keyed task: a new partition stays paused while its states are restored
+// beside the lane, which goes on with the others.
+type assignment struct {
+	session  *session
+	task     *keyed
+	restorer *restorer
+	restores map[int32]context.CancelFunc
+	results  chan restored
+}
+
+func newAssignment(s *session, t *keyed, r *restorer) *assignment {
+	return &assignment{session: s, task: t, restorer: r, restores: map[int32]context.CancelFunc{}, results: make(chan restored)}
+}
+
+func (a *assignment) apply(ctx context.Context) error {
+	for _, n := range a.session.take() {
+		if stop, ok := a.restores[n.partition]; ok {
+			stop()
+			delete(a.restores, n.partition)
+		}
+		delete(a.task.parts, n.partition)
+		if n.gone {
+			continue
+		}
+		restoring, stop := context.WithCancel(ctx)
+		a.restores[n.partition] = stop
+		go func() {
+			p, err := a.restorer.restore(restoring, n.partition)
+			select {
+			case a.results <- restored{id: n.partition, partition: p, err: err, ctx: restoring}:
+			case <-restoring.Done():
+			}
+		}()
+	}
+	defer func() { a.task.restoring = len(a.restores) }()
+	for {
+		wait := time.Duration(0)
+		if len(a.task.parts) == 0 && len(a.restores) > 0 {
+			wait = 50 * time.Millisecond // nothing else to do
+		}
+		select {
+		case r := <-a.results:
+			if r.ctx.Err() != nil {
+				continue // taken away meanwhile
+			}
+			a.restores[r.id]()
+			delete(a.restores, r.id)
+			if r.err != nil {
+				return fmt.Errorf("restore %s/%d: %w", a.task.topics.changelog, r.id, r.err)
+			}
+			a.task.parts[r.id] = r.partition
+			a.session.client.ResumeFetchPartitions(map[string][]int32{a.task.topics.input: {r.id}})
+			continue
+		case <-ctx.Done():
+			return nil
+		case <-time.After(wait):
+		}
+		return nil
+	}
+}

@@ -1,0 +1,128 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/afterclick/afterclick/schemas/event"
+	"github.com/afterclick/afterclick/schemas/table"
+)
+
+// Parts of the engine that an instance can run.
+const (
+	PartRoutes   = "routes"
+	PartSessions = "sessions"
+	PartJourneys = "journeys"
+)
+
+// Parts are all parts, in the order of the flow.
+var Parts = []string{PartRoutes, PartSessions, PartJourneys}
+
+// Config is all that the engine must be given. New checks it.
+type Config struct {
+	// Kafka says how to connect: seed brokers, TLS, SASL, client id.
+	Kafka []kgo.Opt
+	// Prefix begins the names of our groups and topics: "afterclick".
+	Prefix string
+	// Instance is this instance's stable name, from its data directory: with it come static group membership and transactional ids.
+	Instance string
+	Topics   Topics
+	// KeyedByVisitor: the clickstream's records have the visitor as key, so SESSION may read it itself.
+	KeyedByVisitor bool
+	Rules          event.Rules
+	MaxEvent       int // bytes; a larger record is a dead letter
+	DeadLetterSize int // bytes of a refused record that are kept
+
+	Parts []string
+	// RouteLanes, SessionLanes and JourneyLanes are how many lanes this instance runs; they overlap each other's waiting.
+	RouteLanes, SessionLanes, JourneyLanes int
+
+	Epoch        time.Duration // how long an epoch collects
+	EpochRecords int           // ... at most
+	Hold         time.Duration // how long rows of one key may be held back
+	Grace        time.Duration // for the epoch at hand when told to stop
+
+	// Generation is the tables' generation, see flow.Revision.
+	Generation uint16
+	// Partitions and Replication are for topics that the engine creates. Replication -1 takes the broker's default.
+	Partitions  int32
+	Replication int16
+
+	SessionTimeout     time.Duration // until a dead instance's partitions go to others
+	TransactionTimeout time.Duration
+
+	// NewSession and NewJourney make the machines, one a lane.
+	NewSession, NewJourney func() Machine
+	// Insert returns when all rows are durable, and retries until then.
+	Insert func(ctx context.Context, rows *table.Batch) error
+	Log    *slog.Logger
+}
+
+// Topics are the names of the topics.
+type Topics struct {
+	Clickstream, Orders, Deliveries, Reviews string // the shop's
+	Clicks, Journeys, DeadLetters            string // ours
+	SessionStates, JourneyStates             string // ours, compacted
+}
+
+// OwnTopics fills in the names of our own topics.
+func (t Topics) OwnTopics(prefix string) Topics {
+	t.Clicks, t.Journeys, t.DeadLetters = prefix+".clicks", prefix+".journeys", prefix+".deadletters"
+	t.SessionStates, t.JourneyStates = prefix+".sessions.state", prefix+".journeys.state"
+	return t
+}
+
+// Source returns the name of the topic with events of a kind.
+func (t Topics) Source(kind event.Topic) string {
+	switch kind {
+	case event.Clickstream:
+		return t.Clickstream
+	case event.Orders:
+		return t.Orders
+	case event.Deliveries:
+		return t.Deliveries
+	case event.Reviews:
+		return t.Reviews
+	}
+	return ""
+}
+
+// DefaultConfig has everything but connections, machines, and names that only the caller knows.
+func DefaultConfig() Config {
+	return Config{
+		Prefix:   "afterclick",
+		Topics:   Topics{Clickstream: "clickstream", Orders: "orders", Deliveries: "deliveries", Reviews: "reviews"}.OwnTopics("afterclick"),
+		Rules:    event.DefaultRules,
+		MaxEvent: 1 << 20, DeadLetterSize: 256 << 10,
+		Parts:      Parts,
+		RouteLanes: 1, SessionLanes: 2, JourneyLanes: 1,
+		Epoch: time.Second, EpochRecords: 100_000, Hold: time.Minute, Grace: 10 * time.Second,
+		Generation: 1, Partitions: 12, Replication: -1,
+		SessionTimeout: 30 * time.Second, TransactionTimeout: time.Minute,
+		Log: slog.Default(),
+	}
+}
+
+func (c *Config) validate() error {
+	var wrong []error
+	need := func(ok bool, format string, args ...any) {
+		if !ok {
+			wrong = append(wrong, fmt.Errorf(format, args...))
+		}
+	}
+	need(len(c.Kafka) > 0, "no Kafka options")
+	need(c.Prefix != "", "no prefix")
+	need(c.Instance != "", "no instance name")
+	need(c.Insert != nil, "nothing to insert with")
+	need(c.NewSession != nil && c.NewJourney != nil, "no machines")
+	need(c.Epoch > 0 && c.EpochRecords > 0, "an epoch needs a length and a size")
+	need(c.Partitions > 0, "partitions must be positive")
+	need(c.Generation > 0, "generations begin at 1")
+	need(len(c.Parts) > 0, "no part to run")
+	return errors.Join(wrong...)
+}

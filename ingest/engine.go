@@ -1,0 +1,281 @@
+// Package ingest is Kafka in and ClickHouse out: it consumes, decodes, sets aside what is bad, routes, and runs machines in lanes
+// and epochs over keyed state with a changelog, exactly once. The way of an event: session.poll → lane.gather → task.take (router
+// or keyed) → task.finish → lane.write (insert, then one transaction) → task.committed.
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/afterclick/afterclick/ingest/decode"
+	"github.com/afterclick/afterclick/schemas/event"
+)
+
+// Engine runs the lanes of one instance.
+type Engine struct {
+	cfg     Config
+	Metrics Metrics
+	groups  map[string][]string // our groups with the topics that they read, of the parts that run
+	quiet   []*atomic.Bool
+	counts  partitionCounts
+	ready   atomic.Bool
+}
+
+// New checks the config and does nothing else.
+func New(cfg Config) (*Engine, error) {
+	if err := cfg.validate(); err != nil {
+		return nil, fmt.Errorf("engine: %w", err)
+	}
+	e := &Engine{cfg: cfg, groups: map[string][]string{}}
+	t := &e.cfg.Topics
+	for _, part := range cfg.Parts {
+		switch part {
+		case PartRoutes:
+			e.groups[e.group(part)] = e.routed()
+		case PartSessions:
+			e.groups[e.group(part)] = []string{e.clicks()}
+		case PartJourneys:
+			e.groups[e.group(part)] = []string{t.Journeys}
+		default:
+			return nil, fmt.Errorf("engine: there is no part %q, only %v", part, Parts)
+		}
+	}
+	return e, nil
+}
+
+func (e *Engine) group(part string) string { return e.cfg.Prefix + "." + part }
+
+// clicks is the topic that SESSION reads.
+func (e *Engine) clicks() string {
+	if e.cfg.KeyedByVisitor {
+		return e.cfg.Topics.Clickstream
+	}
+	return e.cfg.Topics.Clicks
+}
+
+// routed are the source topics that ROUTE reads.
+func (e *Engine) routed() (topics []string) {
+	for _, kind := range event.SourceTopics {
+		if kind != event.Clickstream || !e.cfg.KeyedByVisitor {
+			topics = append(topics, e.cfg.Topics.Source(kind))
+		}
+	}
+	return topics
+}
+
+// Run blocks until ctx ends, then finishes the epochs at hand. An error means that the instance cannot work at all; whatever may
+// pass is retried.
+func (e *Engine) Run(ctx context.Context) error {
+	counts, err := prepare(ctx, &e.cfg)
+	if err != nil {
+		return err
+	}
+	e.counts = counts
+	group, ctx := errgroup.WithContext(ctx)
+	start := func(part string, lanes int, run func(ctx context.Context, name string, quiet *atomic.Bool) error) {
+		if !slices.Contains(e.cfg.Parts, part) {
+			return
+		}
+		for i := range lanes {
+			name := fmt.Sprintf("%s.%s-%d", e.group(part), e.cfg.Instance, i)
+			quiet := &atomic.Bool{}
+			e.quiet = append(e.quiet, quiet)
+			group.Go(func() error { return e.keepRunning(ctx, name, quiet, run) })
+		}
+	}
+	start(PartRoutes, e.cfg.RouteLanes, e.runRouter)
+	start(PartSessions, e.cfg.SessionLanes, e.runSessions)
+	start(PartJourneys, e.cfg.JourneyLanes, e.runJourneys)
+	e.ready.Store(true)
+	return group.Wait()
+}
+
+// keepRunning starts a lane again and again until ctx ends.
+func (e *Engine) keepRunning(ctx context.Context, name string, quiet *atomic.Bool, run func(context.Context, string, *atomic.Bool) error) error {
+	wait := 500 * time.Millisecond
+	for ctx.Err() == nil {
+		begin := time.Now()
+		err := run(ctx, name, quiet)
+		quiet.Store(false)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if time.Since(begin) > time.Minute {
+			wait = 500 * time.Millisecond
+		}
+		e.Metrics.Restarts.Add(1)
+		e.cfg.Log.Error("lane stopped, starting it again", "lane", name, "in", wait, "error", err)
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+		}
+		wait = min(2*wait, 30*time.Second)
+	}
+	return nil
+}
+
+func (e *Engine) lane(name string, s *session, t task, quiet *atomic.Bool, reassign func(context.Context) error) *lane {
+	return &lane{
+		name: name, task: t, every: e.cfg.Epoch, most: e.cfg.EpochRecords, grace: e.cfg.Grace, metrics: &e.Metrics, log: e.cfg.Log, quiet: quiet,
+		do: effects{poll: s.poll, insert: e.cfg.Insert, commit: s.commit, abort: s.abort, lease: s.lease, reassign: reassign, now: time.Now},
+	}
+}
+
+func (e *Engine) runRouter(ctx context.Context, name string, quiet *atomic.Bool) error {
+	group := e.group(PartRoutes)
+	s, err := openSession(ctx, &e.cfg, group, name, e.groups[group], false, e.cfg.Log)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	t := &router{cfg: &e.cfg, metrics: &e.Metrics, decoder: &decode.Decoder{MaxBytes: e.cfg.MaxEvent}, sources: map[string]*source{}}
+	for _, kind := range event.SourceTopics {
+		target := e.cfg.Topics.Journeys
+		if kind == event.Clickstream {
+			target = e.cfg.Topics.Clicks
+		}
+		topic := e.cfg.Topics.Source(kind)
+		t.sources[topic] = &source{kind: kind, target: target, partitions: e.counts[topic], targets: e.counts[target], parts: map[int32]*sourcePartition{}}
+	}
+	admin := kadm.NewClient(s.client)
+	t.ended = func(topic string, partition int32) bool {
+		ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+		defer cancel()
+		lag, err := lagOf(ctx, admin, group, topic)
+		return err == nil && lag[partition] == 0
+	}
+	reassign := func(ctx context.Context) error {
+		for _, n := range s.take() {
+			if n.gone {
+				t.revoked(n.topic, n.partition)
+				continue
+			}
+			if n.partition >= t.sources[n.topic].partitions {
+				now, err := count(ctx, admin, n.topic)
+				if err != nil {
+					return err
+				}
+				t.sources[n.topic].partitions = now[n.topic]
+			}
+			t.assigned(n.topic, n.partition, time.Now())
+		}
+		return nil
+	}
+	return e.lane(name, s, t, quiet, reassign).run(ctx)
+}
+
+func (e *Engine) runSessions(ctx context.Context, name string, quiet *atomic.Bool) error {
+	t := keyedTopics{input: e.clicks(), changelog: e.cfg.Topics.SessionStates, messages: e.cfg.Topics.Journeys, messagePartitions: e.counts[e.cfg.Topics.Journeys]}
+	if e.cfg.KeyedByVisitor {
+		t.direct = event.Clickstream
+	}
+	return e.runMachine(ctx, name, PartSessions, t, e.cfg.NewSession(), 1, quiet)
+}
+
+func (e *Engine) runJourneys(ctx context.Context, name string, quiet *atomic.Bool) error {
+	t := keyedTopics{input: e.cfg.Topics.Journeys, changelog: e.cfg.Topics.JourneyStates}
+	return e.runMachine(ctx, name, PartJourneys, t, e.cfg.NewJourney(), 3, quiet)
+}
+
+// runMachine runs a lane of a machine that is fed by so many source topics.
+func (e *Engine) runMachine(ctx context.Context, name, part string, topics keyedTopics, m Machine, sources int, quiet *atomic.Bool) error {
+	group := e.group(part)
+	s, err := openSession(ctx, &e.cfg, group, name, []string{topics.input}, true, e.cfg.Log)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	t := &keyed{cfg: &e.cfg, topics: topics, machine: m, metrics: &e.Metrics, decoder: &decode.Decoder{MaxBytes: e.cfg.MaxEvent},
+		names: map[string]string{}, parts: map[int32]*partition{}}
+	defer func() { t.gauges.report(gauges{}, &e.Metrics) }()
+	r := &restorer{cfg: &e.cfg, group: group, topics: topics, metrics: &e.Metrics, log: e.cfg.Log, sources: sources}
+	if topics.direct != 0 {
+		r.sources = 0
+	}
+	return e.lane(name, s, t, quiet, newAssignment(s, t, r).apply).run(ctx)
+}
+
+// CaughtUp says whether every group of this instance's parts has read all there is, and nothing is held back. It is true only when
+// Kafka could be asked.
+func (e *Engine) CaughtUp(ctx context.Context) (bool, error) {
+	quiet := func() bool {
+		for _, q := range e.quiet {
+			if !q.Load() {
+				return false
+			}
+		}
+		return true
+	}
+	if !e.ready.Load() || !quiet() {
+		return false, nil
+	}
+	lag, err := e.Lag(ctx)
+	return err == nil && lag == 0 && quiet(), err
+}
+
+// Lag is the number of records that the groups of this instance's parts have not committed yet, by all instances together. It counts
+// transaction markers as records.
+func (e *Engine) Lag(ctx context.Context) (total int64, err error) {
+	client, err := kgo.NewClient(e.cfg.Kafka...)
+	if err != nil {
+		return 0, err
+	}
+	defer client.Close()
+	admin := kadm.NewClient(client)
+	// In the order of the flow, so that what moves on while we count is not missed.
+	for _, part := range Parts {
+		for _, topic := range e.groups[e.group(part)] {
+			lags, err := lagOf(ctx, admin, e.group(part), topic)
+			if err != nil {
+				return 0, err
+			}
+			for _, n := range lags {
+				total += n
+			}
+		}
+	}
+	return total, nil
+}
+
+// lagOf returns by partition how many records a group has not committed.
+func lagOf(ctx context.Context, admin *kadm.Client, group, topic string) (map[int32]int64, error) {
+	starts, err := admin.ListStartOffsets(ctx, topic)
+	if err != nil {
+		return nil, fmt.Errorf("list the start offsets of %s: %w", topic, err)
+	}
+	ends, err := admin.ListEndOffsets(ctx, topic)
+	if err != nil {
+		return nil, fmt.Errorf("list the end offsets of %s: %w", topic, err)
+	}
+	committed, err := admin.FetchOffsetsForTopics(ctx, group, topic)
+	if err != nil {
+		return nil, fmt.Errorf("read the offsets of group %s: %w", group, err)
+	}
+	lag := map[int32]int64{}
+	var failed error
+	ends.Each(func(o kadm.ListedOffset) {
+		if o.Err != nil {
+			failed = errors.Join(failed, o.Err)
+			return
+		}
+		at := int64(0)
+		if s, ok := starts.Lookup(topic, o.Partition); ok && s.Err == nil {
+			at = s.Offset
+		}
+		if c, ok := committed.Lookup(topic, o.Partition); ok && c.Err == nil {
+			at = max(at, c.At)
+		}
+		lag[o.Partition] = max(0, o.Offset-at)
+	})
+	return lag, failed
+}

@@ -1,0 +1,177 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// session is a lane's end of Kafka: a member of a consumer group with a transactional id. It gives the lane its effects.
+//
+// The group's callbacks come from other goroutines at any time. They only note what happened, and pause what is new; the lane asks
+// between two epochs. A partition that was taken away and came back in between is new.
+type session struct {
+	group  *kgo.GroupTransactSession
+	client *kgo.Client
+	log    *slog.Logger
+
+	mu      sync.Mutex
+	news    []news
+	revoked chan struct{} // closed when partitions are taken away, new with each epoch
+	broken  bool          // revoked is closed
+	// failures of fetching are told once until fetching works again.
+	failing map[string]bool
+}
+
+// news is a partition that came or went.
+type news struct {
+	topic     string
+	partition int32
+	gone      bool
+}
+
+// openSession joins the group of a lane. name is both the static member id and the transactional id: a lane that starts again takes its old
+// place without a rebalance, and fences what is left of its former self. pause says whether new partitions wait for their states.
+func openSession(ctx context.Context, cfg *Config, group, name string, topics []string, pause bool, log *slog.Logger) (*session, error) {
+	s := &session{log: log, revoked: make(chan struct{}), failing: map[string]bool{}}
+	opts := append([]kgo.Opt{
+		kgo.ConsumerGroup(group),
+		kgo.InstanceID(name),
+		kgo.TransactionalID(name),
+		kgo.TransactionTimeout(cfg.TransactionTimeout),
+		kgo.ConsumeTopics(topics...),
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+		kgo.KeepControlRecords(), // so that a group that has read everything has no lag
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
+		kgo.Balancers(kgo.CooperativeStickyBalancer()),
+		kgo.SessionTimeout(cfg.SessionTimeout),
+		kgo.HeartbeatInterval(min(3*time.Second, cfg.SessionTimeout/4)),
+		kgo.FetchMaxWait(250 * time.Millisecond),
+		kgo.FetchMaxBytes(16 << 20),
+		kgo.FetchMaxPartitionBytes(4 << 20),
+		kgo.RecordPartitioner(kgo.ManualPartitioner()),
+		kgo.ProducerBatchCompression(kgo.Lz4Compression(), kgo.NoCompression()),
+		kgo.ProducerBatchMaxBytes(1 << 20),
+		kgo.MaxBufferedRecords(1 << 20),
+		kgo.OnPartitionsAssigned(func(_ context.Context, c *kgo.Client, m map[string][]int32) {
+			if pause {
+				c.PauseFetchPartitions(m)
+			}
+			s.note(m, false)
+		}),
+		kgo.OnPartitionsRevoked(func(_ context.Context, _ *kgo.Client, m map[string][]int32) { s.note(m, true) }),
+		kgo.OnPartitionsLost(func(_ context.Context, _ *kgo.Client, m map[string][]int32) { s.note(m, true) }),
+	}, cfg.Kafka...)
+	var err error
+	if s.group, err = kgo.NewGroupTransactSession(opts...); err != nil {
+		return nil, fmt.Errorf("join group %s as %s: %w", group, name, err)
+	}
+	s.client = s.group.Client()
+	// Ask for the transactional id now: that ends a transaction which a former self of this lane left open, and what is restored
+	// must not wait for its timeout.
+	if _, _, err := s.client.ProducerID(ctx); err != nil {
+		s.close()
+		return nil, fmt.Errorf("take transactional id %s: %w", name, err)
+	}
+	return s, nil
+}
+
+func (s *session) close() { s.group.CloseAllowingRebalance() }
+
+func (s *session) note(m map[string][]int32, gone bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for topic, list := range m {
+		for _, p := range list {
+			s.news = append(s.news, news{topic, p, gone})
+		}
+	}
+	if gone && len(m) > 0 && !s.broken {
+		s.broken = true
+		close(s.revoked)
+	}
+}
+
+// take returns the news since the last call.
+func (s *session) take() []news {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := s.news
+	s.news = nil
+	return n
+}
+
+// lease returns a context that ends, with errStale as its cause, when partitions are taken away.
+func (s *session) lease(ctx context.Context) (context.Context, context.CancelFunc) {
+	s.mu.Lock()
+	if s.broken {
+		s.revoked, s.broken = make(chan struct{}), false
+	}
+	revoked := s.revoked
+	s.mu.Unlock()
+	ctx, cancel := context.WithCancelCause(ctx)
+	go func() {
+		select {
+		case <-revoked:
+			cancel(errStale)
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, func() { cancel(nil) }
+}
+
+func (s *session) poll(ctx context.Context, most int) ([]*kgo.Record, error) {
+	fetches := s.group.PollRecords(ctx, most)
+	if fetches.IsClientClosed() {
+		return nil, kgo.ErrClientClosed
+	}
+	var fatal error
+	fetches.EachError(func(topic string, partition int32, err error) {
+		var lost *kgo.ErrDataLoss
+		switch {
+		case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		case errors.As(err, &lost):
+			s.log.Error("Kafka no longer has records that were not read yet: they are lost to us. Raise the topic's retention.",
+				"topic", topic, "partition", partition, "from", lost.ConsumedTo, "to", lost.ResetTo)
+		case errors.Is(err, kerr.FencedInstanceID), errors.Is(err, kerr.GroupAuthorizationFailed), errors.Is(err, kerr.TopicAuthorizationFailed):
+			fatal = fmt.Errorf("read %s: %w", topic, err)
+		case !s.failing[topic]:
+			s.failing[topic] = true
+			s.log.Warn("reading from Kafka fails, retrying", "topic", topic, "partition", partition, "error", err)
+		}
+	})
+	if fatal != nil {
+		return nil, fatal
+	}
+	records := fetches.Records()
+	if len(records) > 0 {
+		clear(s.failing)
+	}
+	return records, nil
+}
+
+func (s *session) commit(ctx context.Context, records []*kgo.Record) (bool, error) {
+	if err := s.group.Begin(); err != nil {
+		return false, fmt.Errorf("begin a transaction: %w", err)
+	}
+	promise := kgo.AbortingFirstErrPromise(s.client)
+	for _, r := range records {
+		s.client.Produce(ctx, r, promise.Promise())
+	}
+	if err := promise.Err(); err != nil {
+		_, endErr := s.group.End(ctx, kgo.TryAbort)
+		return false, errors.Join(fmt.Errorf("produce: %w", err), endErr)
+	}
+	return s.group.End(ctx, kgo.TryCommit)
+}
+
+func (s *session) abort(ctx context.Context) error {
+	_, err := s.group.End(ctx, kgo.TryAbort)
+	return err
+}

@@ -1,0 +1,109 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/afterclick/afterclick/schemas/event"
+)
+
+// changelogConfig: compacted in small segments, because a restore reads what compaction has not reached yet as well.
+var changelogConfig = map[string]*string{
+	"cleanup.policy":            kadm.StringPtr("compact"),
+	"segment.bytes":             kadm.StringPtr("67108864"),
+	"min.cleanable.dirty.ratio": kadm.StringPtr("0.2"),
+}
+
+// partitionCounts are the numbers of partitions of all topics that the engine touches.
+type partitionCounts map[string]int32
+
+// prepare creates our own topics where they are missing, and checks that all topics fit together.
+func prepare(ctx context.Context, cfg *Config) (partitionCounts, error) {
+	client, err := kgo.NewClient(cfg.Kafka...)
+	if err != nil {
+		return nil, fmt.Errorf("connect to Kafka: %w", err)
+	}
+	defer client.Close()
+	admin := kadm.NewClient(client)
+	t := &cfg.Topics
+	var sources []string
+	for _, kind := range event.SourceTopics {
+		sources = append(sources, t.Source(kind))
+	}
+	counts, err := count(ctx, admin, append(sources, t.Clicks, t.Journeys, t.DeadLetters, t.SessionStates, t.JourneyStates)...)
+	if err != nil {
+		return nil, err
+	}
+	var missing []string
+	for _, s := range sources {
+		if counts[s] == 0 {
+			missing = append(missing, s)
+		}
+	}
+	if len(missing) > 0 {
+		return nil, fmt.Errorf("Kafka has no topic %s: create it, or name yours in the config under topics", strings.Join(missing, ", "))
+	}
+	create := func(topic string, partitions int32, config map[string]*string) error {
+		if counts[topic] > 0 {
+			return nil
+		}
+		r, err := admin.CreateTopic(ctx, partitions, cfg.Replication, config, topic)
+		if err == nil {
+			err = r.Err
+		}
+		if err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
+			return fmt.Errorf("create topic %s: %w", topic, err)
+		}
+		again, err := count(ctx, admin, topic)
+		if err != nil {
+			return err
+		}
+		counts[topic] = max(again[topic], partitions)
+		return nil
+	}
+	clicks := t.Clicks
+	if cfg.KeyedByVisitor {
+		clicks = t.Clickstream
+	} else if err := create(t.Clicks, cfg.Partitions, nil); err != nil {
+		return nil, err
+	}
+	if err := create(t.Journeys, cfg.Partitions, nil); err != nil {
+		return nil, err
+	}
+	if err := create(t.DeadLetters, 1, nil); err != nil {
+		return nil, err
+	}
+	for _, pair := range [][2]string{{clicks, t.SessionStates}, {t.Journeys, t.JourneyStates}} {
+		if err := create(pair[1], counts[pair[0]], changelogConfig); err != nil {
+			return nil, err
+		}
+		if counts[pair[0]] != counts[pair[1]] {
+			return nil, fmt.Errorf("topic %s has %d partitions, but %s with the states made from it has %d: keys have moved between partitions. Start with a new prefix (and a new generation of the tables), or give the topic its old number of partitions",
+				pair[0], counts[pair[0]], pair[1], counts[pair[1]])
+		}
+	}
+	return counts, nil
+}
+
+func count(ctx context.Context, admin *kadm.Client, topics ...string) (partitionCounts, error) {
+	slices.Sort(topics)
+	details, err := admin.ListTopics(ctx, slices.Compact(topics)...)
+	if err != nil {
+		return nil, fmt.Errorf("list Kafka's topics: %w", err)
+	}
+	counts := partitionCounts{}
+	for _, d := range details {
+		if d.Err != nil && !errors.Is(d.Err, kerr.UnknownTopicOrPartition) {
+			return nil, fmt.Errorf("look up topic %s: %w", d.Topic, d.Err)
+		}
+		counts[d.Topic] = int32(len(d.Partitions))
+	}
+	return counts, nil
+}
