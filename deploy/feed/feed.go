@@ -11,10 +11,6 @@ import (
 	"github.com/afterclick/afterclick/schemas/event"
 )
 
-// TimeHeader is the key of the Kafka header that carries a record's source time, as decimal milliseconds since 1970. History
-// needs it: the time of its Kafka record is the time of the import.
-const TimeHeader = "afterclick-time"
-
 // Record is one record of a source topic, before it is sent.
 type Record struct {
 	Topic event.Topic

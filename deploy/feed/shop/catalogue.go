@@ -74,7 +74,7 @@ func newCatalogue(seed uint64, n int) *catalogue {
 		if d.chance(0.05) {
 			c.all[i].quality -= 1.1
 		}
-		popular[i] = math.Pow(float64(i)+4, -0.9)
+		popular[i] = math.Pow(float64(i)+3, -1)
 	}
 	c.often = newWeights(popular)
 	return c

@@ -30,7 +30,7 @@ var pageTypes = [...]event.Type{
 	tracking: event.TrackingViewed, contact: event.ContactOpened,
 }
 
-const shopURL = "https://www.oakandember.example/"
+const shopURL = "https://oakandember.example/"
 
 // line is a product in a cart or an order.
 type line struct {
@@ -194,8 +194,6 @@ func (w *clicks) properties(v *look, a *agent, id uint64) {
 	w.whole("load_ms", int64(180+id>>40&1023))
 	if !v.robot {
 		w.text("screen", a.screen)
-		w.text("language", v.lang)
-		w.whole("scroll", int64(id>>20&63)+37)
 		w.text("variant", [2]string{"a", "b"}[v.variant&1])
 	}
 	w.text("topic", v.topic)

@@ -52,8 +52,8 @@ var loadOften = newWeights([]float64{52, 25, 13, 6, 4})
 // NewLoad returns the clickstream of a valid config.
 func NewLoad(cfg LoadConfig) (*Load, error) {
 	var errs []error
-	if cfg.Start.Year() < 2000 || cfg.Start.Year() > 2199 {
-		errs = append(errs, fmt.Errorf("start %s: must lie between 2000 and 2199", cfg.Start.Format(time.DateOnly)))
+	if err := validStart(cfg.Start); err != nil {
+		errs = append(errs, err)
 	}
 	if cfg.Events < 1 {
 		errs = append(errs, fmt.Errorf("events %d: must be at least 1", cfg.Events))
