@@ -27,6 +27,21 @@ type Record struct {
 // Stream yields records in order of Arrival. Key and Value are valid only until the next one is asked for.
 type Stream = iter.Seq[Record]
 
+// Of streams events that are in order of time and arrive at once. They must be events of source topics.
+func Of(events []event.Event) Stream {
+	return func(yield func(Record) bool) {
+		for i := range events {
+			r, err := Encode(&events[i])
+			if err != nil {
+				panic(err) // an importer made what is no event
+			}
+			if !yield(r) {
+				return
+			}
+		}
+	}
+}
+
 // Encode makes the record of an event that arrives at once, in memory of its own.
 func Encode(e *event.Event) (Record, error) {
 	var body any

@@ -50,7 +50,7 @@ type carrier struct {
 }
 
 var carriers = []carrier{
-	{"arrowpost", 1.1, 0.28, 2, 0.05, 0.001, 0.003, true, 30},
+	{"arrowpost", 1.1, 0.22, 2, 0.05, 0.001, 0.003, true, 30},
 	{"parcelio", 1.6, 0.38, 3, 0.07, 0.003, 0.008, true, 32},
 	{"bluevan", 1.3, 0.30, 3, 0.03, 0.001, 0.004, false, 20},
 	{"ecoship", 2.8, 0.50, 4, 0.11, 0.008, 0.016, false, 18}, // cheap, and late
