@@ -2,6 +2,7 @@ package oracle
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"time"
 
@@ -153,7 +154,7 @@ func (f *facts) row(order event.OrderID) table.Journey {
 			r.Items = o.Items
 		}
 		if o.Type == event.Refunded {
-			r.RefundAmount += o.Amount
+			r.RefundAmount = math.Round((r.RefundAmount+o.Amount)*1e6) / 1e6
 		}
 	}
 	for _, d := range f.deliveries {
