@@ -393,7 +393,7 @@ func review(order event.OrderID, id event.ReviewID, events []*event.Review, j *t
 			r.Promise = table.PromiseKept
 		}
 		if j.Delivered != 0 {
-			r.DaysLate = j.Delivered.Sub(j.PromiseFirst).Hours() / 24
+			r.DaysLate = float64(j.Delivered-j.PromiseFirst) / 86_400_000 // milliseconds a day
 		}
 	}
 	return r
