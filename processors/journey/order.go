@@ -1,6 +1,7 @@
 package journey
 
 import (
+	"math"
 	"time"
 
 	"github.com/afterclick/afterclick/schemas/event"
@@ -53,7 +54,7 @@ func (s *state) order() (o order) {
 		}
 		switch f.kind {
 		case refunded:
-			o.refunded += f.f[fAmount] // in order of time, so that the sum is the same always
+			o.refunded = math.Round((o.refunded+f.f[fAmount])*1e6) / 1e6 // money, not 15.149999999999999
 		case exception:
 			if o.exceptions == nil {
 				o.exceptions = map[string]event.Time{}

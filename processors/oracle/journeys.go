@@ -2,6 +2,7 @@ package oracle
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"time"
 
@@ -153,7 +154,7 @@ func (f *facts) row(order event.OrderID) table.Journey {
 			r.Items = o.Items
 		}
 		if o.Type == event.Refunded {
-			r.RefundAmount += o.Amount
+			r.RefundAmount = math.Round((r.RefundAmount+o.Amount)*1e6) / 1e6
 		}
 	}
 	for _, d := range f.deliveries {
@@ -392,7 +393,7 @@ func review(order event.OrderID, id event.ReviewID, events []*event.Review, j *t
 			r.Promise = table.PromiseKept
 		}
 		if j.Delivered != 0 {
-			r.DaysLate = j.Delivered.Sub(j.PromiseFirst).Hours() / 24
+			r.DaysLate = float64(j.Delivered-j.PromiseFirst) / 86_400_000 // milliseconds a day
 		}
 	}
 	return r
