@@ -28,6 +28,10 @@ type commandLine struct {
 	File string   `name:"config" short:"c" env:"AFTERCLICK_CONFIG" placeholder:"FILE" help:"Configuration file; see afterclick config print."`
 	Set  []string `short:"s" sep:"none" placeholder:"KEY=VALUE" help:"Set a key of the configuration; wins over file and environment. May be given several times."`
 
+	Demo    demoCommand    `cmd:"" help:"Everything on this machine, with nothing installed: a shop, Kafka, ClickHouse."`
+	Run     runCommand     `cmd:"" help:"Run the pipeline between your Kafka and your ClickHouse."`
+	Migrate migrateCommand `cmd:"" help:"Create the tables, or bring them to this version."`
+	Feed    feedCommand    `cmd:"" help:"Send a simulated shop's or a data set's events to Kafka."`
 	SQL     sqlCommand     `cmd:"" name:"sql" help:"Ask the tables a question in SQL, read-only."`
 	Check   checkCommand   `cmd:"" help:"Look whether everything is there to run: what is wrong, and what to do."`
 	Config  configCommand  `cmd:"" help:"Print or check the configuration."`
