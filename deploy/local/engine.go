@@ -184,8 +184,9 @@ func (c *conn) interrupt(ctx context.Context) (stop func()) {
 	if ctx.Done() == nil {
 		return func() {}
 	}
-	over := make(chan struct{})
+	over, ended := make(chan struct{}), make(chan struct{})
 	cancel := context.AfterFunc(ctx, func() {
+		defer close(ended)
 		// Again and again: the query may not have reached system.processes yet when the first one looks.
 		for wait := 5 * time.Millisecond; ; wait = min(2*wait, 200*time.Millisecond) {
 			killer, err := c.e.open()
@@ -201,5 +202,10 @@ func (c *conn) interrupt(ctx context.Context) (stop func()) {
 			}
 		}
 	})
-	return func() { cancel(); close(over) }
+	return func() {
+		if !cancel() {
+			close(over)
+			<-ended // its connection must not outlive the engine
+		}
+	}
 }
