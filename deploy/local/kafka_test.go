@@ -145,6 +145,7 @@ func TestKafkaSurvivesKill(t *testing.T) {
 		if err := feed.Flush(context.Background()); err != nil {
 			t.Fatal(err)
 		}
+		feed.Close()
 		ctx, cancel := context.WithCancel(context.Background())
 		time.AfterFunc(time.Duration(400+random.IntN(600))*time.Millisecond, func() {
 			cmd.Process.Kill() // SIGKILL
