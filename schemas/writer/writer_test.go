@@ -272,3 +272,23 @@ func TestOptions(t *testing.T) {
 		t.Errorf("%+v, %v", o, err)
 	}
 }
+
+// TestBatches: the native protocol's way to insert, by clickhouse-go's batches, gives the same rows. The engine at hand speaks HTTP
+// only, over which clickhouse-go's batches work, too.
+func TestBatches(t *testing.T) {
+	var got [2]string
+	for i := range got {
+		conn, options := migrated(t)
+		w := open(t, writer.Config{Options: options})
+		if i == 1 {
+			w.AsNative()
+		}
+		if err := w.Insert(context.Background(), sample(1)); err != nil {
+			t.Fatal(err)
+		}
+		got[i] = contents(t, conn)
+	}
+	if got[0] != got[1] || strings.Count(got[0], "\n") != 1005 {
+		t.Errorf("%d bytes and %d bytes", len(got[0]), len(got[1]))
+	}
+}
