@@ -218,16 +218,9 @@ func settingsEnd(sql string, pos int) (int, bool) {
 		if name.kind != tokenWord || !equals.char(sql, '=') {
 			return 0, false
 		}
-		value := next(sql, equals.end)
-		if value.char(sql, '-') {
-			value = next(sql, value.end)
-		}
-		if value.kind != tokenWord && value.kind != tokenString {
+		end, ok := valueEnd(sql, equals.end)
+		if !ok {
 			return 0, false
-		}
-		end := value.end
-		for end+1 < len(sql) && sql[end] == '.' && isWord(sql[end+1]) { // 0.5
-			end = wordEnd(sql, end+1)
 		}
 		comma := next(sql, end)
 		if !comma.char(sql, ',') {
@@ -235,6 +228,22 @@ func settingsEnd(sql string, pos int) (int, bool) {
 		}
 		pos = comma.end
 	}
+}
+
+// valueEnd steps over a setting's value: a number, a word or a text.
+func valueEnd(sql string, pos int) (int, bool) {
+	value := next(sql, pos)
+	if value.char(sql, '-') {
+		value = next(sql, value.end)
+	}
+	if value.kind != tokenWord && value.kind != tokenString {
+		return 0, false
+	}
+	end := value.end
+	for end+1 < len(sql) && sql[end] == '.' && isWord(sql[end+1]) { // 0.5
+		end = wordEnd(sql, end+1)
+	}
+	return end, true
 }
 
 // dataStart is where the data begins behind FORMAT x, as ClickHouse reads it: blanks up to and with one line end, or
