@@ -25,14 +25,17 @@ func Path(u string) string {
 // split takes a URL apart: host without port, path, query. A relative URL has no host. It allocates nothing and takes whatever
 // comes, since what people track as URL is not always one.
 func split(u string) (host, path, query string) {
-	if i := strings.IndexByte(u, '#'); i >= 0 {
-		u = u[:i]
-	}
 	if i := strings.IndexByte(u, '?'); i >= 0 {
 		u, query = u[:i], u[i+1:]
+		if i := strings.IndexByte(query, '#'); i >= 0 {
+			query = query[:i]
+		}
 	}
-	switch i := strings.Index(u, "://"); {
-	case i >= 0:
+	if i := strings.IndexByte(u, '#'); i >= 0 {
+		u, query = u[:i], ""
+	}
+	switch i := strings.IndexByte(u, ':'); {
+	case i > 0 && strings.HasPrefix(u[i:], "://"):
 		u = u[i+3:]
 	case strings.HasPrefix(u, "//"):
 		u = u[2:]

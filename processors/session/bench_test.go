@@ -21,12 +21,19 @@ var agents = []string{
 var path = []event.Type{event.Page, event.ProductList, event.Product, event.ReviewsRead, event.Product, event.CartAdded, event.CartViewed,
 	event.CheckoutStarted, event.CheckoutStep, event.CheckoutCompleted}
 
+// page of click n: some are looked at twice.
+func page(v, n int) string {
+	product := func(i int) string { return fmt.Sprintf("product/%d?color=red", (v*7+i*13)%5000) }
+	return [...]string{"", "c/shoes?sort=price", product(0), product(0), product(1), product(1), "cart", "checkout/address", "checkout/payment",
+		"checkout/thanks"}[n]
+}
+
 // click n of visitor v, as an edge would send it.
 func click(e *event.Click, v, n int) {
 	*e = event.Click{Header: event.Header{ID: event.ID(fmt.Sprintf("%08x-%04x-4000-8000-000000000000", v, n)), Type: path[n%len(path)],
 		Time: day.Add(time.Duration(n)*40*time.Second + time.Duration(v)*time.Millisecond), Source: "web"},
 		Visitor: event.VisitorID(fmt.Sprintf("v-%08d", v)), Session: "", Country: "DE", UserAgent: agents[v%len(agents)],
-		URL: fmt.Sprintf("https://shop.example/product/%d?color=red", (v*7+n*13)%5000), Referrer: "https://shop.example/"}
+		URL: "https://shop.example/" + page(v, n), Referrer: "https://shop.example/"}
 	switch {
 	case n == 0:
 		e.Referrer = "https://www.google.com/"
