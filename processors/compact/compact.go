@@ -132,9 +132,28 @@ func (r *Reader) Count() int {
 
 // Strings appends a list of strings to t.
 func (r *Reader) Strings(t []string) []string {
-	for n := r.Count(); n > 0; n-- {
-		t = append(t, r.String())
+	n := r.Count()
+	b := r.B
+	for ; n > 0; n-- {
+		if len(b) == 0 {
+			r.fail()
+			return t
+		}
+		size, k := uint64(b[0]), 1
+		if size >= 0x80 {
+			if size, k = binary.Uvarint(b); k <= 0 {
+				r.fail()
+				return t
+			}
+		}
+		if b = b[k:]; size > uint64(len(b)) {
+			r.fail()
+			return t
+		}
+		t = append(t, unsafe.String(unsafe.SliceData(b), size))
+		b = b[size:]
 	}
+	r.B = b
 	return t
 }
 

@@ -83,7 +83,7 @@ var mediums = map[string]string{"cpc": Ads, "ppc": Ads, "cpm": Ads, "cpv": Ads, 
 // then the referrer. A click from the shop's own pages or back from a payment is no entry; neither is one that says nothing (no
 // URL, no referrer). A URL alone is direct.
 func Visit(pageURL, referrer string) (path string, e Entry) {
-	host, path, query := split(pageURL)
+	host, path, query, origin := split(pageURL)
 	if path == "" && pageURL != "" {
 		path = "/"
 	}
@@ -99,6 +99,9 @@ func Visit(pageURL, referrer string) (path string, e Entry) {
 			e.Channel = Direct
 		}
 		return path, e
+	}
+	if n := len(referrer); origin > 0 && n > origin && referrer[origin] == '/' && referrer[:origin] == pageURL[:origin] {
+		return path, e // most clicks come from the page before
 	}
 	if from := outside(host, referrer); from != "" {
 		from = site(from)
@@ -116,7 +119,7 @@ func outside(host, referrer string) string {
 	if referrer == "" {
 		return ""
 	}
-	from, _, _ := split(referrer)
+	from, _, _, _ := split(referrer)
 	if from == host || from == "" {
 		return ""
 	}

@@ -92,12 +92,17 @@ type state struct {
 	cuts   []cut
 	member []int32 // by mark: which cut has it
 
+	// What encode can copy: the bytes of the strings and marks that were decoded, as long as they are the first ones.
+	oldStrings, oldMarks   []byte
+	sameStrings, sameMarks int
+
 	was  []told // scratch
 	nums []uint32
 }
 
 func (s *state) reset(v event.VisitorID) {
 	s.visitor, s.bot, s.end = v, false, 0
+	s.sameStrings, s.sameMarks = 0, 0
 	s.strings, s.marks, s.told, s.said, s.cuts, s.member = s.strings[:0], s.marks[:0], s.told[:0], s.said[:0], s.cuts[:0], s.member[:0]
 }
 
@@ -139,6 +144,9 @@ func (s *state) insert(k mark) int {
 	s.marks = append(s.marks, mark{})
 	copy(s.marks[i+1:], s.marks[i:])
 	s.marks[i] = k
+	if i < s.sameMarks {
+		s.sameMarks = 0
+	}
 	return i
 }
 
@@ -178,6 +186,7 @@ func (s *state) becomeBot(revision uint64) {
 
 func (s *state) forgetAll() {
 	s.bot = false
+	s.sameStrings, s.sameMarks = 0, 0
 	s.strings, s.marks, s.told, s.said, s.cuts = s.strings[:0], s.marks[:0], s.told[:0], s.said[:0], s.cuts[:0]
 }
 
@@ -212,6 +221,18 @@ func (s *state) flagged(b, old []byte) []byte {
 	return b
 }
 
+// body is what was read between from and rest, without the count n that it begins with.
+func body(from, rest []byte, n int) []byte {
+	size := 1
+	for ; n >= 0x80; n >>= 7 {
+		size++
+	}
+	if read := len(from) - len(rest); size <= read {
+		return from[size:read]
+	}
+	return nil // damaged
+}
+
 func (s *state) encode(b []byte) []byte {
 	w := compact.Writer{B: b}
 	var top uint64
@@ -222,11 +243,20 @@ func (s *state) encode(b []byte) []byte {
 	w.Byte(s.flags())
 	w.Fixed64(uint64(s.end))
 	w.String(string(s.visitor))
-	w.Strings(s.strings)
-
+	w.Uvarint(uint64(len(s.strings)))
+	if s.sameStrings > 0 {
+		w.B = append(w.B, s.oldStrings...)
+	}
+	for _, v := range s.strings[s.sameStrings:] {
+		w.String(v)
+	}
 	w.Uvarint(uint64(len(s.marks)))
 	var prev mark
-	for i := range s.marks {
+	if s.sameMarks > 0 {
+		w.B = append(w.B, s.oldMarks...)
+		prev = s.marks[s.sameMarks-1]
+	}
+	for i := s.sameMarks; i < len(s.marks); i++ {
 		k := &s.marks[i]
 		w.Varint(int64(k.time - prev.time)) // of the first, all of it
 		w.Fixed48(k.hash)
@@ -275,8 +305,12 @@ func (s *state) decode(b []byte) {
 	s.bot, s.end = flags&stateBot != 0, end
 	r := compact.Reader{B: b[10:]}
 	s.visitor = event.VisitorID(r.String())
+	from := r.B
 	s.strings = r.Strings(s.strings)
+	s.sameStrings = len(s.strings)
+	s.oldStrings = body(from, r.B, s.sameStrings)
 
+	from = r.B
 	n := r.Count()
 	s.marks = slices.Grow(s.marks, n)[:n]
 	var prev *mark
@@ -300,6 +334,8 @@ func (s *state) decode(b []byte) {
 		}
 		prev = k
 	}
+	s.sameMarks = n
+	s.oldMarks = body(from, r.B, n)
 
 	top := r.Fixed64()
 	base := s.base()
@@ -353,6 +389,7 @@ func (s *state) drop(limit event.Time) {
 
 // renumber drops the strings that nothing names.
 func (s *state) renumber() {
+	s.sameStrings, s.sameMarks = 0, 0
 	if cap(s.nums) < len(s.strings)+1 {
 		s.nums = make([]uint32, 2*len(s.strings)+1)
 	}
