@@ -7,11 +7,13 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/afterclick/afterclick/dashboards/queries"
 	"github.com/afterclick/afterclick/deploy/config"
 	"github.com/afterclick/afterclick/deploy/feed"
 	"github.com/afterclick/afterclick/deploy/feed/send"
@@ -121,7 +123,8 @@ func (d *demoCommand) Run(ctx context.Context, a *app) (err error) {
 	if err := d.settle(running, p, say); err != nil {
 		return err
 	}
-	if err := d.tell(ctx, a, options, h, time.Since(begin)); err != nil {
+	say("All of it is in the tables, %s after the start", took(time.Since(begin)))
+	if err := d.tell(ctx, a, options, h); err != nil {
 		return err
 	}
 	if d.Once {
@@ -186,9 +189,27 @@ func (d *demoCommand) settle(ctx context.Context, p *pipeline.Pipeline, say func
 	}
 }
 
-// tell prints the summary.
-func (d *demoCommand) tell(ctx context.Context, a *app, options clickhouse.Options, h *history, took time.Duration) error {
-	fmt.Fprintf(a.err, "Ready after %s\n", took.Round(100*time.Millisecond))
+// tell prints the summary, and what really happened in the simulated shop.
+func (d *demoCommand) tell(ctx context.Context, a *app, options clickhouse.Options, h *history) error {
+	conn, err := clickhouse.Open(&options)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	summary, err := queries.Summarize(ctx, conn)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(a.out, "\n%s\n", strings.ToUpper(h.name[:1])+h.name[1:])
+	printSummary(a.out, summary)
+	if h.incidents != nil {
+		if list := h.incidents(); len(list) > 0 {
+			fmt.Fprintln(a.out, "\nWHAT REALLY WENT WRONG in the simulated shop")
+			for _, i := range list {
+				fmt.Fprintf(a.out, "  %s\n", i)
+			}
+		}
+	}
 	return nil
 }
 
