@@ -224,7 +224,7 @@ func (s *Shop) answer(l *life, n uint8, stars int8, at int64) {
 		l.say(solved+d.between(hourMS, 3*dayMS), edited, n, int64(min(stars+1+int8(d.below(2)), 5)))
 	case d.chance(0.03):
 		l.say(at+d.between(minuteMS, 9*dayMS), edited, n, int64(max(1, min(5, stars-1+int8(d.below(3))))))
-	case d.chance(0.01):
+	case d.chance(0.025):
 		l.say(at+d.between(hourMS, 20*dayMS), takenDown, n, 0)
 	}
 }
