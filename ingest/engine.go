@@ -131,7 +131,7 @@ func (e *Engine) lane(name string, s *session, t task, quiet *atomic.Bool, reass
 
 func (e *Engine) runRouter(ctx context.Context, name string, quiet *atomic.Bool) error {
 	group := e.group(PartRoutes)
-	s, err := openSession(ctx, &e.cfg, group, name, e.groups[group], false, e.cfg.Log)
+	s, err := openSession(ctx, &e.cfg, group, name, e.groups[group], e.cfg.Log)
 	if err != nil {
 		return err
 	}
@@ -166,6 +166,7 @@ func (e *Engine) runRouter(ctx context.Context, name string, quiet *atomic.Bool)
 				t.sources[n.topic].partitions = now[n.topic]
 			}
 			t.assigned(n.topic, n.partition, time.Now())
+			s.client.ResumeFetchPartitions(map[string][]int32{n.topic: {n.partition}})
 		}
 		return nil
 	}
@@ -188,7 +189,7 @@ func (e *Engine) runJourneys(ctx context.Context, name string, quiet *atomic.Boo
 // runMachine runs a lane of a machine that is fed by so many source topics.
 func (e *Engine) runMachine(ctx context.Context, name, part string, topics keyedTopics, m Machine, sources int, quiet *atomic.Bool) error {
 	group := e.group(part)
-	s, err := openSession(ctx, &e.cfg, group, name, []string{topics.input}, true, e.cfg.Log)
+	s, err := openSession(ctx, &e.cfg, group, name, []string{topics.input}, e.cfg.Log)
 	if err != nil {
 		return err
 	}

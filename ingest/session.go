@@ -37,8 +37,9 @@ type news struct {
 }
 
 // openSession joins the group of a lane. name is both the static member id and the transactional id: a lane that starts again takes its old
-// place without a rebalance, and fences what is left of its former self. pause says whether new partitions wait for their states.
-func openSession(ctx context.Context, cfg *Config, group, name string, topics []string, pause bool, log *slog.Logger) (*session, error) {
+// place without a rebalance, and fences what is left of its former self. New partitions are paused until the
+// lane has made room for them.
+func openSession(ctx context.Context, cfg *Config, group, name string, topics []string, log *slog.Logger) (*session, error) {
 	s := &session{log: log, revoked: make(chan struct{}), failing: map[string]bool{}}
 	opts := append([]kgo.Opt{
 		kgo.ConsumerGroup(group),
@@ -51,7 +52,7 @@ func openSession(ctx context.Context, cfg *Config, group, name string, topics []
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
 		kgo.Balancers(kgo.CooperativeStickyBalancer()),
 		kgo.SessionTimeout(cfg.SessionTimeout),
-		kgo.HeartbeatInterval(min(3*time.Second, cfg.SessionTimeout/4)),
+		kgo.HeartbeatInterval(min(time.Second, cfg.SessionTimeout/4)),
 		kgo.FetchMaxWait(250 * time.Millisecond),
 		kgo.FetchMaxBytes(16 << 20),
 		kgo.FetchMaxPartitionBytes(4 << 20),
@@ -60,9 +61,7 @@ func openSession(ctx context.Context, cfg *Config, group, name string, topics []
 		kgo.ProducerBatchMaxBytes(1 << 20),
 		kgo.MaxBufferedRecords(1 << 20),
 		kgo.OnPartitionsAssigned(func(_ context.Context, c *kgo.Client, m map[string][]int32) {
-			if pause {
-				c.PauseFetchPartitions(m)
-			}
+			c.PauseFetchPartitions(m)
 			s.note(m, false)
 		}),
 		kgo.OnPartitionsRevoked(func(_ context.Context, _ *kgo.Client, m map[string][]int32) { s.note(m, true) }),

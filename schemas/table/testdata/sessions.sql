@@ -35,5 +35,5 @@ CREATE TABLE IF NOT EXISTS stored_sessions
 )
 ENGINE = ReplacingMergeTree(revision, is_deleted)
 PARTITION BY toYYYYMM(start)
-ORDER BY (toDate(start), visitor, start)
+ORDER BY (toDate(start), toStartOfFifteenMinutes(start), visitor, toUnixTimestamp64Milli(start))
 COMMENT 'A visitor\'s activity without a gap of more than 30 minutes (unless configured otherwise), at most 24 hours. A new version of a row replaces the one before.'
