@@ -82,7 +82,7 @@ func ID(v event.VisitorID, start event.Time) uint64 {
 	return xxhash.Sum64(binary.LittleEndian.AppendUint64(b, uint64(start)))
 }
 
-// never expires, in our time: the state still has something to say.
+// never is after all other times.
 const never event.Time = 253402300799000
 
 // Machine belongs to one lane. What it keeps between calls are caches and memory to use again. The strings of the rows that it
@@ -191,12 +191,10 @@ func (m *Machine) Settle(old []byte, force bool, out *flow.Output) ([]byte, flow
 	return next, m.settled(held, s.end)
 }
 
-// settled: a state that holds something back does not expire, so that a clock which runs ahead (imported history) loses no row.
+// settled: a state that holds something back expires as any other. The engine has it settled with force before it forgets it, and
+// gives it to Apply all the same, which tells what is held back before it forgets (a clock that reads imported history is quick).
 func (m *Machine) settled(held bool, end event.Time) flow.Settled {
-	if held {
-		return flow.Settled{Held: true, Expires: never}
-	}
-	return flow.Settled{Expires: end + m.kept()}
+	return flow.Settled{Held: held, Expires: end + m.kept()}
 }
 
 // mark reads a click.

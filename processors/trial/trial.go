@@ -63,7 +63,7 @@ func (r *Run) Epoch(n int, commit bool) error {
 		state, dirty := overlay[key]
 		if !dirty {
 			entry := r.States[key]
-			if entry.State != nil && !(rec.Clock != 0 && entry.Settled.Expires < rec.Clock) {
+			if entry.State != nil && (rec.Clock == 0 || entry.Settled.Expires >= rec.Clock || entry.Settled.Held) {
 				state = entry.State
 			}
 		}
