@@ -35,7 +35,8 @@ func printSummary(w io.Writer, s queries.Summary) {
 			if step.Left > 0 {
 				left = fmt.Sprintf("%9s", percent(step.Left, s.Sessions))
 			}
-			p("  %-10s %10s %9s  %-*s %s", step.Stage, grouped(step.Reached), percent(step.Reached, s.Sessions), barWidth, bar, left)
+			line := fmt.Sprintf("  %-10s %10s %9s  %-*s %s", step.Stage, grouped(step.Reached), percent(step.Reached, s.Sessions), barWidth, bar, left)
+			p("%s", strings.TrimRight(line, " "))
 		}
 	}
 
@@ -64,11 +65,17 @@ func printSummary(w io.Writer, s queries.Summary) {
 
 	r := s.Opinions
 	if r.Opinions > 0 {
-		p("\nWHAT DO CUSTOMERS SAY?  %.2f of 5 stars in %s ratings; %s of %s opinions are negative", r.Stars, grouped(r.Rated), percent(r.Negative, r.Opinions), grouped(r.Opinions))
+		stars := "no ratings yet"
+		if r.Rated > 0 {
+			stars = fmt.Sprintf("%.2f of 5 stars in %s ratings", r.Stars, grouped(r.Rated))
+		}
+		p("\nWHAT DO CUSTOMERS SAY?  %s; %s of %s opinions are negative", stars, percent(r.Negative, r.Opinions), grouped(r.Opinions))
 		if r.OnTime > 0 && r.Delayed > 0 {
 			p("  %.2f stars after a promise kept (%s), %.2f after one broken (%s)", r.OnTimeStars, grouped(r.OnTime), r.LateStars, grouped(r.Delayed))
 		}
-		p("  %s of the negative ones were answered", percent(r.Answered, r.Negative))
+		if r.Negative > 0 {
+			p("  %s of the negative ones were answered", percent(r.Answered, r.Negative))
+		}
 		if len(s.Worst) > 0 {
 			p("  %-34s %10s %10s %10s", "worst rated", "stars", "opinions", "negative")
 			for _, x := range s.Worst {
