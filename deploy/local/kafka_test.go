@@ -172,7 +172,7 @@ func TestKafkaSurvivesKill(t *testing.T) {
 // last record whose transaction was acknowledged.
 func lane(t testing.TB, ctx context.Context, address string) (last int) {
 	session, err := kgo.NewGroupTransactSession(kgo.SeedBrokers(address), kgo.TransactionalID("lane"), kgo.ConsumerGroup("g"),
-		kgo.ConsumeTopics("in"), kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.RequireStableFetchOffsets(),
+		kgo.ConsumeTopics("in"), kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 		kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
 		kgo.RetryTimeout(time.Second), kgo.RecordDeliveryTimeout(time.Second), kgo.ProducerLinger(0))
 	if err != nil {

@@ -230,9 +230,7 @@ func TestTablesEqualTheOracle(t *testing.T) {
 	records := simulated(t, 3, 12, 150)
 	want := oracle.Of(oracle.Default, decoded(t, records))
 	twice := slices.Clone(records)
-	for i := range records {
-		twice = append(twice, records[i])
-	}
+	twice = append(twice, records...)
 	slices.SortStableFunc(twice, func(a, b feed.Record) int { return int(a.Arrival - b.Arrival) })
 	for _, c := range []struct {
 		name     string
