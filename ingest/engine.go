@@ -146,11 +146,19 @@ func (e *Engine) runRouter(ctx context.Context, name string, quiet *atomic.Bool)
 		t.sources[topic] = &source{kind: kind, target: target, partitions: e.counts[topic], targets: e.counts[target], parts: map[int32]*sourcePartition{}}
 	}
 	admin := kadm.NewClient(s.client)
+	lags, asked := map[string]map[int32]int64{}, map[string]time.Time{} // Kafka is asked once a second and topic
 	t.ended = func(topic string, partition int32) bool {
-		ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
-		defer cancel()
-		lag, err := lagOf(ctx, admin, group, topic)
-		return err == nil && lag[partition] == 0
+		if now := time.Now(); now.Sub(asked[topic]) > time.Second {
+			ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+			defer cancel()
+			lag, err := lagOf(ctx, admin, group, topic)
+			if err != nil {
+				lag = nil
+			}
+			lags[topic], asked[topic] = lag, now
+		}
+		lag, ok := lags[topic][partition]
+		return ok && lag == 0
 	}
 	reassign := func(ctx context.Context) error {
 		for _, n := range s.take() {
