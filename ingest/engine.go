@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -27,6 +28,7 @@ type Engine struct {
 	quiet   []*atomic.Bool
 	counts  partitionCounts
 	ready   atomic.Bool
+	failing sync.Map // lane → error, while it keeps failing
 }
 
 // New checks the config and does nothing else.
@@ -111,6 +113,7 @@ func (e *Engine) keepRunning(ctx context.Context, name string, quiet *atomic.Boo
 		if time.Since(begin) > time.Minute {
 			wait = 500 * time.Millisecond
 		}
+		e.failing.Store(name, err)
 		e.Metrics.Restarts.Add(1)
 		e.cfg.Log.Error("lane stopped, starting it again", "lane", name, "in", wait, "error", err)
 		select {
@@ -124,7 +127,7 @@ func (e *Engine) keepRunning(ctx context.Context, name string, quiet *atomic.Boo
 
 func (e *Engine) lane(name string, s *session, t task, quiet *atomic.Bool, reassign func(context.Context) error) *lane {
 	return &lane{
-		name: name, task: t, every: e.cfg.Epoch, most: e.cfg.EpochRecords, grace: e.cfg.Grace, metrics: &e.Metrics, log: e.cfg.Log, quiet: quiet,
+		name: name, task: t, well: func() { e.failing.Delete(name) }, every: e.cfg.Epoch, most: e.cfg.EpochRecords, grace: e.cfg.Grace, metrics: &e.Metrics, log: e.cfg.Log, quiet: quiet,
 		do: effects{poll: s.poll, insert: e.cfg.Insert, commit: s.commit, abort: s.abort, lease: s.lease, reassign: reassign, now: time.Now},
 	}
 }
@@ -212,6 +215,16 @@ func (e *Engine) runMachine(ctx context.Context, name, part string, topics keyed
 		r.sources = 0
 	}
 	return e.lane(name, s, t, quiet, newAssignment(s, t, r).apply).run(ctx)
+}
+
+// Failing returns the lanes that cannot work, with the error that stopped each last.
+func (e *Engine) Failing() map[string]error {
+	all := map[string]error{}
+	e.failing.Range(func(lane, err any) bool {
+		all[lane.(string)] = err.(error)
+		return true
+	})
+	return all
 }
 
 // CaughtUp says whether every group of this instance's parts has read all there is, and nothing is held back. It is true only when
