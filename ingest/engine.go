@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -105,7 +106,7 @@ func (e *Engine) keepRunning(ctx context.Context, name string, quiet *atomic.Boo
 	wait := 500 * time.Millisecond
 	for ctx.Err() == nil {
 		begin := time.Now()
-		err := run(ctx, name, quiet)
+		err := guard(func() error { return run(ctx, name, quiet) })
 		quiet.Store(false)
 		if ctx.Err() != nil {
 			return nil
@@ -123,6 +124,16 @@ func (e *Engine) keepRunning(ctx context.Context, name string, quiet *atomic.Boo
 		wait = min(2*wait, 30*time.Second)
 	}
 	return nil
+}
+
+// guard turns a panic into an error: a state that a machine cannot read stops its lane, with a reason, and not the others.
+func guard(run func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("%v\n%s", p, debug.Stack())
+		}
+	}()
+	return run()
 }
 
 func (e *Engine) lane(name string, s *session, t task, quiet *atomic.Bool, reassign func(context.Context) error) *lane {
