@@ -134,9 +134,10 @@ func (l *lane) epoch(ctx context.Context, e *epoch) error {
 
 // gather polls until the epoch is long or large enough, and takes the records as they come.
 func (l *lane) gather(ctx context.Context, e *epoch) (polled int, err error) {
-	until, cancel := context.WithDeadline(ctx, e.now.Add(l.every))
+	end := e.now.Add(l.every)
+	until, cancel := context.WithTimeout(ctx, l.every)
 	defer cancel()
-	for polled < l.most && until.Err() == nil {
+	for polled < l.most && until.Err() == nil && l.do.now().Before(end) {
 		records, err := l.do.poll(until, l.most-polled)
 		if err != nil {
 			return polled, fmt.Errorf("poll: %w", err)

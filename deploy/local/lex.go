@@ -1,6 +1,10 @@
 package local
 
-import "strings"
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
 
 // A token of ClickHouse SQL, as far as this package needs it: to find where the head of an INSERT ends and its data
 // begins, and which FORMAT a statement names. The engine's own parser decides everything else.
@@ -28,6 +32,8 @@ func next(sql string, pos int) token {
 		switch {
 		case c <= ' ':
 			pos++
+		case c >= 0x80 && blank(rest) > 0:
+			pos += blank(rest)
 		case strings.HasPrefix(rest, "--"), strings.HasPrefix(rest, "# "), strings.HasPrefix(rest, "#!"):
 			if n := strings.IndexByte(rest, '\n'); n >= 0 {
 				pos += n + 1
@@ -58,12 +64,22 @@ func next(sql string, pos int) token {
 	return token{tokenEnd, len(sql), len(sql)}
 }
 
+// blank is the length of a blank beyond ASCII at the beginning of s: ClickHouse steps over those too, even over such
+// without width.
+func blank(s string) int {
+	switch r, n := utf8.DecodeRuneInString(s); {
+	case unicode.IsSpace(r), r >= 0x200b && r <= 0x200f, r == 0x180e, r == 0x2060, r == 0xfeff:
+		return n
+	}
+	return 0
+}
+
 func isWord(c byte) bool {
 	return c == '_' || c == '$' || c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= 0x80
 }
 
 func wordEnd(sql string, pos int) int {
-	for pos < len(sql) && isWord(sql[pos]) {
+	for pos < len(sql) && isWord(sql[pos]) && !(sql[pos] >= 0x80 && blank(sql[pos:]) > 0) {
 		pos++
 	}
 	return pos
@@ -202,16 +218,9 @@ func settingsEnd(sql string, pos int) (int, bool) {
 		if name.kind != tokenWord || !equals.char(sql, '=') {
 			return 0, false
 		}
-		value := next(sql, equals.end)
-		if value.char(sql, '-') {
-			value = next(sql, value.end)
-		}
-		if value.kind != tokenWord && value.kind != tokenString {
+		end, ok := valueEnd(sql, equals.end)
+		if !ok {
 			return 0, false
-		}
-		end := value.end
-		for end+1 < len(sql) && sql[end] == '.' && isWord(sql[end+1]) { // 0.5
-			end = wordEnd(sql, end+1)
 		}
 		comma := next(sql, end)
 		if !comma.char(sql, ',') {
@@ -219,6 +228,22 @@ func settingsEnd(sql string, pos int) (int, bool) {
 		}
 		pos = comma.end
 	}
+}
+
+// valueEnd steps over a setting's value: a number, a word or a text.
+func valueEnd(sql string, pos int) (int, bool) {
+	value := next(sql, pos)
+	if value.char(sql, '-') {
+		value = next(sql, value.end)
+	}
+	if value.kind != tokenWord && value.kind != tokenString {
+		return 0, false
+	}
+	end := value.end
+	for end+1 < len(sql) && sql[end] == '.' && isWord(sql[end+1]) { // 0.5
+		end = wordEnd(sql, end+1)
+	}
+	return end, true
 }
 
 // dataStart is where the data begins behind FORMAT x, as ClickHouse reads it: blanks up to and with one line end, or

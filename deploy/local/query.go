@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"unsafe"
 )
 
 // Stats is what the engine says about a statement: rows and bytes that it read from tables and wrote.
@@ -138,6 +139,22 @@ func (c *conn) run(sql string) error {
 	result := c.e.lib.query(c.c, textPointer(sql), uintptr(len(sql)), textPointer("Null"), 4)
 	defer c.e.lib.destroyResult(result)
 	return parseError(text(c.e.lib.resultError(result)))
+}
+
+// value runs a statement that returns one text.
+func (c *conn) value(sql string) (string, error) {
+	lib := c.e.lib
+	const format = "RawBLOB"
+	result := lib.query(c.c, textPointer(sql), uintptr(len(sql)), textPointer(format), uintptr(len(format)))
+	defer lib.destroyResult(result)
+	if err := parseError(text(lib.resultError(result))); err != nil {
+		return "", err
+	}
+	n := lib.resultLength(result)
+	if n == 0 {
+		return "", nil
+	}
+	return string(unsafe.Slice((*byte)(pointer(lib.resultBuffer(result))), n)), nil
 }
 
 func cancelled(ctx context.Context, err error) error {

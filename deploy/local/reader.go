@@ -95,6 +95,7 @@ type analysis struct {
 
 const (
 	classReadOnly = 0
+	classControl  = 3
 	classUnknown  = 4
 )
 
@@ -116,15 +117,24 @@ func (c *conn) check(q Query) error {
 		}
 		return e
 	}
-	if what := file(q.SQL); what != "" {
+	what := file(q.SQL)
+	if first := outlineOf(q.SQL).first; what == "" && a.class == classControl && answers(first) {
+		// Of all that only answers, the parser files nothing under control but what writes a file. So this holds even
+		// where our reading of the text and the engine's differ.
+		what = first + " INTO OUTFILE"
+	}
+	if what != "" {
 		e := &Error{Code: 358, Name: "INTO_OUTFILE_NOT_ALLOWED", Message: what + " is not allowed."}
 		if q.Access == ReadOnly {
 			e.cause = ErrReadOnly
 		}
 		return e
 	}
-	if q.Access != ReadOnly || a.class == classReadOnly && a.statements == 1 {
+	if q.Access != ReadOnly {
 		return nil
+	}
+	if a.class == classReadOnly && a.statements == 1 {
+		return c.checkParts(q.SQL)
 	}
 	if a.class == classUnknown {
 		// It does not parse: let the engine say where, without running it.
@@ -137,6 +147,66 @@ func (c *conn) check(q Query) error {
 		return refuse("An empty statement")
 	}
 	return refuse(o.first)
+}
+
+// checkParts looks into a reading statement, in the form that the engine's parser gives it. readonly=1 alone does not
+// hold there: a SETTINGS clause in a subquery lifts it (and every limit) for that subquery, and the function file()
+// reads any file of this machine, as libchdb takes itself for clickhouse-local.
+func (c *conn) checkParts(sql string) error {
+	formatted, err := c.value("SELECT formatQuerySingleLine(" + quoteText(sql) + ")")
+	if err != nil {
+		return err
+	}
+	for t := next(formatted, 0); t.kind != tokenEnd; t = next(formatted, t.end) {
+		switch {
+		case t.kind == tokenWord && strings.EqualFold(formatted[t.pos:t.end], "file"),
+			t.kind == tokenQuoted && strings.EqualFold(formatted[t.pos+1:t.end-1], "file"):
+			// Anywhere, not only before a bracket: * APPLY(file) calls it as well.
+			return refuse("file")
+		case t.is(formatted, "SETTINGS"):
+			if name, ok := settingsAllowed(formatted, t.end); !ok {
+				return &Error{164, "READONLY", "Cannot modify '" + name + "' setting in readonly mode.", ErrReadOnly}
+			}
+		}
+	}
+	return nil
+}
+
+// settingsAllowed reads a SETTINGS clause, if it is one and not a column of that name, and returns the first setting
+// in it that a reader may not bring along. A value that it does not understand is not allowed either.
+func settingsAllowed(sql string, pos int) (string, bool) {
+	for {
+		name := next(sql, pos)
+		equals := next(sql, name.end)
+		for equals.char(sql, '.') {
+			part := next(sql, equals.end)
+			name.end, equals = part.end, next(sql, part.end)
+		}
+		if name.kind != tokenWord && name.kind != tokenQuoted || !equals.char(sql, '=') {
+			return "", true
+		}
+		if setting := sql[name.pos:name.end]; !readerMay(setting) {
+			return setting, false
+		}
+		end, ok := valueEnd(sql, equals.end)
+		if !ok {
+			return sql[name.pos:name.end], false
+		}
+		comma := next(sql, end)
+		if !comma.char(sql, ',') {
+			return "", true
+		}
+		pos = comma.end
+	}
+}
+
+// answers says whether a statement that begins so returns rows and does nothing else.
+func answers(first string) bool {
+	switch first {
+	case "SELECT", "WITH", "(", "FROM", "VALUES", "SHOW", "DESCRIBE", "DESC", "EXPLAIN", "EXISTS", "CHECK", "TABLE":
+		return true
+	}
+	return false
 }
 
 // file finds INTO OUTFILE and FROM INFILE, whatever stands between the two words.

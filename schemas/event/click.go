@@ -37,7 +37,7 @@ type Click struct {
 	Product   ProductID  `json:"product,omitempty"`
 	Order     OrderID    `json:"order,omitempty"`
 	Step      string     `json:"step,omitempty"`  // of the checkout: "address", "payment"
-	Value     float64    `json:"value,omitempty"` // in Currency
+	Value     float64    `json:"value,omitempty"` // in currency
 	Currency  string     `json:"currency,omitempty"`
 	// Properties are free: a JSON object, kept as it came.
 	Properties json.RawMessage `json:"properties,omitempty"`

@@ -26,13 +26,13 @@ type Order struct {
 	Visitor   VisitorID  `json:"visitor,omitempty"`
 	Channel   string     `json:"channel,omitempty"` // where it was ordered: web, app, store, phone, email
 	Items     []Item     `json:"items,omitempty"`
-	Total     float64    `json:"total,omitempty"` // in Currency, what the customer pays
+	Total     float64    `json:"total,omitempty"` // in currency, what the customer pays
 	Currency  string     `json:"currency,omitempty"`
 	Promise   Time       `json:"promise,omitempty"` // arrive by; may come with placed, is required with promised
 	Warehouse string     `json:"warehouse,omitempty"`
 	Country   string     `json:"country,omitempty"` // shipped to, ISO 3166-1 alpha-2
 	Region    string     `json:"region,omitempty"`  // shipped to
-	Amount    float64    `json:"amount,omitempty"`  // refunded, in Currency
+	Amount    float64    `json:"amount,omitempty"`  // refunded, in currency
 	Reason    string     `json:"reason,omitempty"`  // of a cancellation or return
 	// Properties are free: a JSON object, kept as it came.
 	Properties json.RawMessage `json:"properties,omitempty"`

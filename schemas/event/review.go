@@ -45,7 +45,7 @@ type Review struct {
 	Order      OrderID    `json:"order,omitempty"`
 	Customer   CustomerID `json:"customer,omitempty"`
 	Subjects   []Subject  `json:"subjects,omitempty"` // at least one with mention, and with posted that names no order
-	Rating     float64    `json:"rating,omitempty"`   // from RatingMin to RatingMax; 0 with RatingMax 0: none given
+	Rating     float64    `json:"rating,omitempty"`   // from rating_min to rating_max; none was given if all three are left out
 	RatingMin  float64    `json:"rating_min,omitempty"`
 	RatingMax  float64    `json:"rating_max,omitempty"` // 5 when left out and a rating is given
 	Title      string     `json:"title,omitempty"`

@@ -131,7 +131,7 @@ func (b *block[R]) Native(to *proto.Buffer) {
 func (s *Schema) Insert() string {
 	names := make([]string, len(s.Columns))
 	for i, f := range s.Columns {
-		names[i] = f.Name
+		names[i] = Identifier(f.Name)
 	}
 	return "INSERT INTO " + s.Stored() + " (" + strings.Join(names, ", ") + ")"
 }

@@ -19,7 +19,7 @@ func newEnum[S ~string](names ...S) enum[S] {
 		entries[i] = fmt.Sprintf("'%s' = %d", string(n), i)
 	}
 	return enum[S]{
-		kind:  kind[int8]{"Enum8(" + strings.Join(entries, ", ") + ")", func() sink[int8] { return new(fixed[int8]) }},
+		kind:  kind[int8]{name: "Enum8(" + strings.Join(entries, ", ") + ")", make: func() sink[int8] { return new(fixed[int8]) }},
 		names: all,
 	}
 }

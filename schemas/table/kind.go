@@ -15,6 +15,8 @@ import (
 type kind[V any] struct {
 	name string // as system.columns prints it
 	make func() sink[V]
+	// never: the value 0 says that it did not happen, and is NULL in the views.
+	never bool
 }
 
 // sink collects the values of one column, in the layout in which ClickHouse's Native format wants them, so that sending a block is
@@ -33,17 +35,18 @@ type sink[V any] interface {
 
 // The kinds of columns that the tables have. Low-cardinality words are a dictionary, see words.
 var (
-	text    = kind[string]{"String", func() sink[string] { return new(texts) }}
-	blob    = kind[[]byte]{"String", func() sink[[]byte] { return new(blobs) }}
-	word    = kind[string]{"LowCardinality(String)", func() sink[string] { return newWords() }}
-	moment  = kind[event.Time]{"DateTime64(3, 'UTC')", func() sink[event.Time] { return new(moments) }}
-	flag    = kind[bool]{"Bool", func() sink[bool] { return new(fixed[bool]) }}
-	deleted = kind[bool]{"UInt8", func() sink[bool] { return new(flags) }}
-	int32s  = kind[int32]{"Int32", func() sink[int32] { return new(fixed[int32]) }}
-	int64s  = kind[int64]{"Int64", func() sink[int64] { return new(fixed[int64]) }}
-	uint32s = kind[uint32]{"UInt32", func() sink[uint32] { return new(fixed[uint32]) }}
-	uint64s = kind[uint64]{"UInt64", func() sink[uint64] { return new(fixed[uint64]) }}
-	floats  = kind[float64]{"Float64", func() sink[float64] { return new(fixed[float64]) }}
+	text    = kind[string]{name: "String", make: func() sink[string] { return new(texts) }}
+	blob    = kind[[]byte]{name: "String", make: func() sink[[]byte] { return new(blobs) }}
+	word    = kind[string]{name: "LowCardinality(String)", make: func() sink[string] { return newWords() }}
+	moment  = kind[event.Time]{name: "DateTime64(3, 'UTC')", make: func() sink[event.Time] { return new(moments) }}
+	when    = kind[event.Time]{name: moment.name, make: moment.make, never: true}
+	flag    = kind[bool]{name: "Bool", make: func() sink[bool] { return new(fixed[bool]) }}
+	deleted = kind[bool]{name: "UInt8", make: func() sink[bool] { return new(flags) }}
+	int32s  = kind[int32]{name: "Int32", make: func() sink[int32] { return new(fixed[int32]) }}
+	int64s  = kind[int64]{name: "Int64", make: func() sink[int64] { return new(fixed[int64]) }}
+	uint32s = kind[uint32]{name: "UInt32", make: func() sink[uint32] { return new(fixed[uint32]) }}
+	uint64s = kind[uint64]{name: "UInt64", make: func() sink[uint64] { return new(fixed[uint64]) }}
+	floats  = kind[float64]{name: "Float64", make: func() sink[float64] { return new(fixed[float64]) }}
 )
 
 // fixed holds numbers.

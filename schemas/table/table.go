@@ -2,6 +2,7 @@ package table
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/ClickHouse/ch-go/proto"
@@ -9,33 +10,45 @@ import (
 
 // Schema is what ClickHouse knows of a table.
 type Schema struct {
-	Name    string // what the table holds, and the name of the view that analysts read
-	Comment string
-	Columns []Field
+	Name     string // what the table holds, and the name of the view that analysts read
+	Internal bool   // bookkeeping: there is no view, the table has the plain name
+	Comment  string
+	Columns  []Field
+	Defaults []Field // columns that the server fills when rows are inserted
 	// Engine, with its arguments. A row's identity is its whole sort key; of rows with the same identity the engine keeps the one
 	// of the highest revision.
 	Engine string
 	// Partition must be a function of the first expressions of Order: versions of one row that lie in two partitions never meet.
 	Partition string
 	Order     string
-	TTL       string
 }
 
 // Field is a column as ClickHouse knows it.
 type Field struct {
-	Name, Type, Codec, Comment string
+	Name, Type, Default, Codec, Comment string
+	// Never: a time of 0 says that it did not happen, and is NULL in the views.
+	Never bool
 }
 
 // Stored is the name of the table itself. The plain name belongs to the view over it, which shows each row once.
-func (s *Schema) Stored() string { return "stored_" + s.Name }
+func (s *Schema) Stored() string {
+	if s.Internal {
+		return s.Name
+	}
+	return "stored_" + s.Name
+}
+
+// All are all columns, in the order of the table.
+func (s *Schema) All() []Field { return append(slices.Clone(s.Columns), s.Defaults...) }
 
 // Create is the statement that creates the table in the database of the connection.
 func (s *Schema) Create() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "CREATE TABLE IF NOT EXISTS %s\n(\n", s.Stored())
-	for i, f := range s.Columns {
+	all := s.All()
+	for i, f := range all {
 		fmt.Fprintf(&b, "    %s", f.Definition())
-		if i < len(s.Columns)-1 {
+		if i < len(all)-1 {
 			b.WriteByte(',')
 		}
 		b.WriteByte('\n')
@@ -44,21 +57,34 @@ func (s *Schema) Create() string {
 	if s.Partition != "" {
 		fmt.Fprintf(&b, "PARTITION BY %s\n", s.Partition)
 	}
-	fmt.Fprintf(&b, "ORDER BY (%s)\n", s.Order)
-	if s.TTL != "" {
-		fmt.Fprintf(&b, "TTL %s\n", s.TTL)
+	order := s.Order
+	if strings.Contains(order, ",") {
+		order = "(" + order + ")"
 	}
+	fmt.Fprintf(&b, "ORDER BY %s\n", order)
 	fmt.Fprintf(&b, "COMMENT %s", Quote(s.Comment))
 	return b.String()
 }
 
 // Definition is the column in a CREATE or ALTER statement.
 func (f Field) Definition() string {
-	d := f.Name + " " + f.Type
+	d := Identifier(f.Name) + " " + f.Type
+	if f.Default != "" {
+		d += " DEFAULT " + f.Default
+	}
+	d += " COMMENT " + Quote(f.Comment)
 	if f.Codec != "" {
 		d += " CODEC(" + f.Codec + ")"
 	}
-	return d + " COMMENT " + Quote(f.Comment)
+	return d
+}
+
+// Identifier is a column's name as SQL wants it: those of parallel arrays have a dot.
+func Identifier(name string) string {
+	if strings.Contains(name, ".") {
+		return "`" + name + "`"
+	}
+	return name
 }
 
 // Quote makes s a string literal of ClickHouse.
@@ -97,7 +123,7 @@ func define[R any](s Schema, columns ...Column[R]) *Table[R] {
 // col declares a column with one value per row.
 func col[R, V any](name string, k kind[V], comment string, get func(*R) V) Column[R] {
 	return Column[R]{
-		Field: Field{Name: name, Type: k.name, Comment: comment},
+		Field: Field{Name: name, Type: k.name, Comment: comment, Never: k.never},
 		make:  func() values[R] { return &scalar[R, V]{k.make(), get} },
 	}
 }
@@ -119,6 +145,16 @@ func list[R, E, V any](name string, k kind[V], comment string, elements func(*R)
 func packed[R any](codec string, c Column[R]) Column[R] {
 	c.Codec = codec
 	return c
+}
+
+// index is the place of a column that must exist.
+func (t *Table[R]) index(column string) int {
+	for i, f := range t.Columns {
+		if f.Name == column {
+			return i
+		}
+	}
+	panic("table " + t.Name + " has no column " + column)
 }
 
 type scalar[R, V any] struct {

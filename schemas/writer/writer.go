@@ -47,9 +47,20 @@ func (w *Writer) Close() error { return w.conn.Close() }
 // again, for as long as ctx lives; so an error is either ctx's or wraps ErrRefused. After an error some of the rows may be there:
 // inserting the same batch again does no harm. b must not change meanwhile and is not kept.
 func (w *Writer) Insert(ctx context.Context, b *table.Batch) error {
+	if err := w.all(ctx, b.Blocks()); err != nil {
+		return err
+	}
+	// Touches come when the rows can be read, never before: see table.TouchedTable. If we die in between, the epoch is not
+	// committed, and its rows and touches come again.
+	touched := table.TouchedTable.NewBuffer()
+	b.Touch(touched)
+	return w.all(ctx, touched.Blocks())
+}
+
+func (w *Writer) all(ctx context.Context, blocks []table.Block) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(w.config.Parallel)
-	for _, block := range b.Blocks() {
+	for _, block := range blocks {
 		group.Go(func() error { return w.persist(ctx, block) })
 	}
 	return group.Wait()

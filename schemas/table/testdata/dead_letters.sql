@@ -8,7 +8,7 @@ CREATE TABLE IF NOT EXISTS stored_dead_letters
     field LowCardinality(String) COMMENT 'Field that broke the rule; empty if it is the whole record.',
     detail String COMMENT 'The rule, and what came instead.',
     key String COMMENT 'The record\'s key.',
-    body String CODEC(ZSTD(1)) COMMENT 'The record\'s value, up to 256 kB; longer ones are left out.',
+    body String COMMENT 'The record\'s value, up to 256 kB; longer ones are left out.' CODEC(ZSTD(1)),
     size UInt64 COMMENT 'Bytes of the value.',
     hash UInt64 COMMENT 'xxHash64 of the value.'
 )

@@ -3,8 +3,8 @@ CREATE TABLE IF NOT EXISTS stored_events
     time DateTime64(3, 'UTC') COMMENT 'When it happened, UTC, as the event says. Filter by it: the table is sorted by its day.',
     topic LowCardinality(String) COMMENT 'Kafka topic that the record was read from.',
     partition Int32 COMMENT 'Kafka partition.',
-    offset Int64 CODEC(Delta, LZ4) COMMENT 'Kafka offset. topic, partition and offset name one record.',
-    source_time DateTime64(3, 'UTC') CODEC(Delta, LZ4) COMMENT 'Timestamp of the Kafka record, or what an importer says instead of it, UTC.',
+    offset Int64 COMMENT 'Kafka offset. topic, partition and offset name one record.' CODEC(Delta, LZ4),
+    source_time DateTime64(3, 'UTC') COMMENT 'Timestamp of the Kafka record, or what an importer says instead of it, UTC.' CODEC(Delta, LZ4),
     status Enum8('' = 0, 'accepted' = 1, 'duplicate' = 2, 'late' = 3) COMMENT 'accepted: counted. duplicate: an event of this id came before. late: too old to change anything.',
     kind Enum8('' = 0, 'clickstream' = 1, 'orders' = 2, 'deliveries' = 3, 'reviews' = 4, 'touches' = 5) COMMENT 'clickstream, orders, deliveries or reviews, whatever the topic is called.',
     type LowCardinality(String) COMMENT 'What happened, such as product, cart_added, placed, delivered, posted.',
@@ -17,7 +17,7 @@ CREATE TABLE IF NOT EXISTS stored_events
     product String COMMENT 'Product that the event names.',
     url String COMMENT 'Address of the page.',
     value Float64 COMMENT 'Value of the event, for orders their total, in its currency.',
-    body String CODEC(ZSTD(1)) COMMENT 'The record\'s value as it came: JSON. The view takes the free properties out of it.',
+    body String COMMENT 'The record\'s value as it came: JSON. The view takes the free properties out of it.',
     revision UInt64 COMMENT 'Version of the row: the highest wins.'
 )
 ENGINE = ReplacingMergeTree(revision)

@@ -1,0 +1,110 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/afterclick/afterclick/deploy/config"
+)
+
+type checkCommand struct {
+	Timeout time.Duration `default:"10s" help:"Give a server up after this long."`
+}
+
+func (checkCommand) Help() string {
+	return `Looks at the configuration, Kafka (brokers, topics, partitions, rights), ClickHouse (version, database, rights,
+clock, disk) and the data folder, and says in a line each what is there, what is missing, and what to do.
+It changes nothing. The exit code is 1 if something must be done before afterclick can run.`
+}
+
+// level says how bad a finding is.
+type level string
+
+const (
+	fine  level = "ok"
+	worth level = "note" // it will work; somebody may want to know
+	wrong level = "WRONG"
+)
+
+// finding is a line of check's report.
+type finding struct {
+	level level
+	about string // "kafka", "topic orders"
+	text  string
+}
+
+// report collects findings.
+type report []finding
+
+func (r *report) add(l level, about, format string, args ...any) {
+	*r = append(*r, finding{l, about, fmt.Sprintf(format, args...)})
+}
+
+func (k *checkCommand) Run(ctx context.Context, a *app) error {
+	c, err := a.load()
+	if err != nil {
+		return err
+	}
+	var all report
+	if a.line.File == "" {
+		all.add(fine, "configuration", "valid; no file, so defaults, environment and --set only")
+	} else {
+		all.add(fine, "configuration", "valid, from %s", a.line.File)
+	}
+	for _, name := range c.Ignored {
+		all.add(worth, "configuration", "%s in the environment names no key and is ignored", name)
+	}
+	for _, look := range []func(context.Context, *config.Config, *report){checkKafka, checkClickHouse, checkData} {
+		looking, cancel := context.WithTimeout(ctx, k.Timeout)
+		look(looking, c, &all)
+		cancel()
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	bad := 0
+	for _, f := range all {
+		if f.level == wrong {
+			bad++
+		}
+		if _, err := fmt.Fprintf(a.out, "%-5s  %s: %s\n", f.level, f.about, f.text); err != nil {
+			return err
+		}
+	}
+	if bad > 0 {
+		return silent{fmt.Errorf("%d things are wrong", bad)}
+	}
+	return nil
+}
+
+// checkData tries to write to the data folder, without leaving anything there.
+func checkData(_ context.Context, c *config.Config, r *report) {
+	const about = "data folder"
+	at := c.DataDir
+	info, err := os.Stat(at)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		r.add(worth, about, "%s is not there; it is made at the first start", at)
+		return
+	case err != nil:
+		r.add(wrong, about, "%v: see data_dir", err)
+		return
+	case !info.IsDir():
+		r.add(wrong, about, "%s is no folder: see data_dir", at)
+		return
+	}
+	f, err := os.CreateTemp(at, ".check-*")
+	if err != nil {
+		r.add(wrong, about, "%v: let this user write there, or choose another data_dir", err)
+		return
+	}
+	f.Close()
+	if err := os.Remove(f.Name()); err != nil {
+		r.add(wrong, about, "%v", err)
+		return
+	}
+	r.add(fine, about, "%s can be written", at)
+}

@@ -1,0 +1,214 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/afterclick/afterclick/deploy/config"
+	"github.com/afterclick/afterclick/deploy/feed"
+	"github.com/afterclick/afterclick/deploy/feed/send"
+	"github.com/afterclick/afterclick/deploy/local"
+	"github.com/afterclick/afterclick/deploy/pipeline"
+	"github.com/afterclick/afterclick/schemas/event"
+	"github.com/afterclick/afterclick/schemas/migrate"
+)
+
+type demoCommand struct {
+	source `embed:""`
+
+	Data       string `placeholder:"DIR" help:"Keep everything in this folder, and go on with it next time. Default: a folder that is removed at the end."`
+	Once       bool   `help:"End when everything is in the tables, aggregates included."`
+	Kafka      string `placeholder:"HOST:PORT" help:"Loopback address for Kafka. Default: a free port."`
+	ClickHouse string `name:"clickhouse" placeholder:"HOST:PORT" help:"Loopback address for ClickHouse's HTTP protocol. Default: a free port."`
+}
+
+func (demoCommand) Help() string {
+	return `Starts Kafka and ClickHouse inside this process, feeds a shop's history, joins it into journeys, and tells what an analyst would see.
+Then it stays, with live traffic, until Ctrl-C: any Kafka and ClickHouse client can look at it.
+
+Examples:
+  afterclick demo
+  afterclick demo --once --days 7 --data shop
+  afterclick sql --data shop 'SELECT channel, count() FROM sessions GROUP BY channel'
+  afterclick demo --from olist:DIR --once`
+}
+
+const demoPartitions = 4
+
+func (d *demoCommand) Run(ctx context.Context, a *app) (err error) {
+	say := func(format string, args ...any) { fmt.Fprintf(a.err, format+"\n", args...) }
+	begin := time.Now()
+	h, err := d.open(!d.Once && d.From == "simulated")
+	if err != nil {
+		return err
+	}
+	dir := d.Data
+	if dir == "" {
+		if dir, err = os.MkdirTemp("", "afterclick-demo-"); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	}
+	fed, err := readFed(dir)
+	if err != nil {
+		return err
+	}
+	if fed != nil && fed.From != d.From {
+		return fmt.Errorf("%s holds %s: name another folder with --data", dir, fed.From)
+	}
+	say("Starting Kafka and ClickHouse in %s", dir)
+	stack, err := local.Start(ctx, local.Config{Dir: dir, KafkaAddress: d.Kafka, ClickHouseAddress: d.ClickHouse})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stack.Close()) }()
+
+	c := demoConfig(stack, dir)
+	options, err := c.ClickHouse.Options()
+	if err != nil {
+		return err
+	}
+	if _, err := migrate.Up(ctx, options); err != nil {
+		return err
+	}
+	e, err := c.Engine()
+	if err != nil {
+		return err
+	}
+	to := send.Options{Kafka: e.Kafka, Topics: e.Topics.Source}
+	if err := send.CreateTopics(ctx, to, demoPartitions, 1); err != nil {
+		return err
+	}
+	log := logger(c, a.err)
+	p, err := pipeline.New(ctx, c, nil, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, p.Close()) }()
+
+	// The pipeline is stopped before what it stands on.
+	running, stop := context.WithCancel(ctx)
+	group, running := errgroup.WithContext(running)
+	defer func() {
+		stop()
+		if e := group.Wait(); e != nil && err == nil {
+			err = e
+		}
+	}()
+	group.Go(func() error { return p.Run(running) })
+
+	past, rest := split(h.records, event.TimeOf(h.to))
+	if fed == nil {
+		say("Feeding %s, %s to %s", h.name, h.from.UTC().Format(time.DateOnly), h.to.UTC().Format(time.DateOnly))
+		to.Progress = send.NewProgress(os.Stderr, h.total, h.from, h.to)
+		counts, err := send.Run(running, to, past)
+		if err != nil {
+			return err
+		}
+		to.Progress = nil
+		if err := writeFed(dir, fedNote{From: d.From, Records: counts.Total()}); err != nil {
+			return err
+		}
+	}
+	if err := d.settle(running, p, say); err != nil {
+		return err
+	}
+	if err := d.tell(ctx, a, options, h, time.Since(begin)); err != nil {
+		return err
+	}
+	if d.Once {
+		return nil
+	}
+	say("\nIt stays until Ctrl-C. Look around:\n  ClickHouse  curl '%s/?user=reader&database=%s&query=SELECT+channel,+count()+FROM+sessions+GROUP+BY+channel'\n  Kafka       %s",
+		stack.ClickHouse.URL(), c.ClickHouse.Database, stack.Kafka.Address)
+	if fed == nil && d.From == "simulated" {
+		to.Live = &send.Live{From: h.to}
+		group.Go(func() error {
+			_, err := send.Run(running, to, rest)
+			if running.Err() != nil {
+				return nil
+			}
+			return err
+		})
+	}
+	<-running.Done()
+	if ctx.Err() != nil {
+		say("Stopping")
+		return nil
+	}
+	return nil // the group's error says why
+}
+
+// demoConfig is the configuration of a pipeline that runs on the local stack. The feed keys its clicks by visitor.
+func demoConfig(s *local.Stack, dir string) *config.Config {
+	c := config.Default()
+	c.Kafka.Brokers = s.Kafka.Brokers()
+	c.ClickHouse.Address = s.ClickHouse.URL()
+	c.DataDir = filepath.Join(dir, "afterclick")
+	c.KeyedBy = config.KeyedByVisitor
+	c.Topics.Partitions = demoPartitions
+	c.Log.Level = "warn"
+	return c
+}
+
+// settle waits until all is in the tables, and shows how far it is.
+func (d *demoCommand) settle(ctx context.Context, p *pipeline.Pipeline, say func(string, ...any)) error {
+	told := time.Now()
+	for {
+		done, err := p.Done(ctx)
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if err != nil {
+			return err
+		}
+		if done {
+			return nil
+		}
+		if time.Since(told) > 2*time.Second {
+			told = time.Now()
+			if lag, err := p.Engine.Lag(ctx); err == nil {
+				say("Joining: %d records to go, %d sessions and orders known", lag, p.Engine.Metrics.States.Load())
+			}
+		}
+		select {
+		case <-time.After(100 * time.Millisecond):
+		case <-ctx.Done():
+		}
+	}
+}
+
+// tell prints the summary.
+func (d *demoCommand) tell(ctx context.Context, a *app, options clickhouse.Options, h *history, took time.Duration) error {
+	fmt.Fprintf(a.err, "Ready after %s\n", took.Round(100*time.Millisecond))
+	return nil
+}
+
+// split cuts a stream at a source time. The second part goes on where the first ended, and must be read after it.
+func split(records feed.Stream, at event.Time) (before, after feed.Stream) {
+	next, stop := iter.Pull(records)
+	var first feed.Record
+	var more bool
+	before = func(yield func(feed.Record) bool) {
+		for {
+			if first, more = next(); !more || first.Arrival >= at || !yield(first) {
+				return
+			}
+		}
+	}
+	after = func(yield func(feed.Record) bool) {
+		defer stop()
+		for more && yield(first) {
+			first, more = next()
+		}
+	}
+	return before, after
+}

@@ -1,0 +1,146 @@
+// Package config reads how Afterclick is to run: defaults, then one YAML file, then the environment, then the command line.
+// All of them go through the same keys, so all of them have the same names, checks and errors.
+package config
+
+import "time"
+
+// Config is the whole configuration. Each key's comment is its tag `about`; Print and the example file are made from it.
+type Config struct {
+	Kafka      Kafka      `yaml:"kafka" about:"Where the events come from."`
+	Topics     Topics     `yaml:"topics" about:"The shop's own topics, by what they hold, and how ours are made."`
+	ClickHouse ClickHouse `yaml:"clickhouse" about:"Where the tables are."`
+	DataDir    string     `yaml:"data_dir" about:"Folder of this instance: its name, and a cache of states. Keep it over restarts; it may be lost."`
+	KeyedBy    string     `yaml:"keyed_by" about:"visitor: the clickstream's records have the visitor as key, so they need not be routed. Otherwise: none."`
+	Session    Session    `yaml:"session" about:"What one visit is."`
+	Horizon    Horizon    `yaml:"horizon" about:"How long a quiet one is remembered. What comes later is stored as late and changes nothing."`
+	MaxAhead   Duration   `yaml:"max_ahead" about:"How far an event's time may be ahead of its record's time before it is refused."`
+	MaxEvent   Size       `yaml:"max_event" about:"Larger records are refused."`
+	DeadLetter DeadLetter `yaml:"dead_letter" about:"What is kept of refused records."`
+	Lanes      Lanes      `yaml:"lanes" about:"Workers of each part in this instance. Two overlap each other's waiting."`
+	Epoch      Epoch      `yaml:"epoch" about:"One round: read, compute, insert, commit. Longer ones cost less and show later."`
+	Hold       Duration   `yaml:"hold" about:"Rows of a session that merely grew are written this often at most."`
+	Timezone   string     `yaml:"timezone" about:"Whose days the views show."`
+	Admin      Admin      `yaml:"admin" about:"Metrics and health."`
+	Log        Log        `yaml:"log" about:"What is written to standard error."`
+
+	// Ignored are variables of the environment that begin with our prefix and name no key. They are no error, because
+	// Kubernetes sets some for a service that is called afterclick.
+	Ignored []string `yaml:"-"`
+}
+
+// Kafka says how to reach the brokers.
+type Kafka struct {
+	Brokers []string `yaml:"brokers" about:"host:port of one or more brokers; the others are found."`
+	Prefix  string   `yaml:"prefix" about:"Begins the names of our consumer groups, topics and transactions. Two installations on one cluster need two."`
+	TLS     TLS      `yaml:"tls" about:"Encryption."`
+	SASL    SASL     `yaml:"sasl" about:"Who we are."`
+}
+
+// TLS says how to encrypt and whom to trust.
+type TLS struct {
+	Enabled bool   `yaml:"enabled" about:"Encrypt the connection."`
+	CA      string `yaml:"ca_file" about:"PEM file of the authority that signed the brokers' certificates, if the system does not know it."`
+	Cert    string `yaml:"cert_file" about:"PEM file of our certificate, if the brokers ask for one."`
+	Key     string `yaml:"key_file" about:"PEM file of its key."`
+}
+
+// SASL says how to log in.
+type SASL struct {
+	Mechanism    string `yaml:"mechanism" about:"none, plain, scram-sha-256 or scram-sha-512."`
+	User         string `yaml:"user" about:"User name."`
+	Password     Secret `yaml:"password" about:"Better: password_file, or AFTERCLICK_KAFKA_SASL_PASSWORD."`
+	PasswordFile string `yaml:"password_file" about:"File with the password on its only line."`
+}
+
+// Topics names the topics of the shop.
+type Topics struct {
+	Clickstream string `yaml:"clickstream" about:"Clicks of all visitors."`
+	Orders      string `yaml:"orders" about:"Orders, returns, refunds."`
+	Deliveries  string `yaml:"deliveries" about:"Parcels on their way."`
+	Reviews     string `yaml:"reviews" about:"Reviews, mentions, answers."`
+	Partitions  int    `yaml:"partitions" about:"Of the topics that we create. It bounds how many lanes can share the work, and cannot be changed later."`
+	Replication int    `yaml:"replication" about:"Of the topics that we create; -1 takes the brokers' default."`
+}
+
+// ClickHouse says how to reach the server.
+type ClickHouse struct {
+	Address      string `yaml:"address" about:"clickhouse://host:9000, clickhouse://host:9440?secure=true, http://host:8123 or https://host:8443."`
+	Database     string `yaml:"database" about:"All our tables are in this one."`
+	User         string `yaml:"user" about:"User name."`
+	Password     Secret `yaml:"password" about:"Better: password_file, or AFTERCLICK_CLICKHOUSE_PASSWORD."`
+	PasswordFile string `yaml:"password_file" about:"File with the password on its only line."`
+}
+
+// Session says where a visitor's activity is cut.
+type Session struct {
+	Gap       Duration `yaml:"gap" about:"A longer silence begins a new session."`
+	MaxLength Duration `yaml:"max_length" about:"Longer sessions are cut."`
+	By        string   `yaml:"by" about:"gap, or tracker: sessions are what the tracker's session ids say."`
+}
+
+// Horizon says how long states live.
+type Horizon struct {
+	Session Duration `yaml:"session" about:"Of visitors."`
+	Journey Duration `yaml:"journey" about:"Of orders and opinions."`
+}
+
+// DeadLetter says what is kept of refused records.
+type DeadLetter struct {
+	Size Size `yaml:"size" about:"Of larger ones only the size and a hash are kept."`
+}
+
+// Lanes says how many workers there are.
+type Lanes struct {
+	Route   int `yaml:"route" about:"They decode and check."`
+	Session int `yaml:"session" about:"They have most of the work."`
+	Journey int `yaml:"journey" about:"They join what belongs to an order."`
+}
+
+// Epoch bounds a round.
+type Epoch struct {
+	Interval Duration `yaml:"interval" about:"It collects for this long,"`
+	Records  int      `yaml:"records" about:"or until it has this many."`
+}
+
+// Admin says where the instance can be watched.
+type Admin struct {
+	Address string `yaml:"address" about:"host:port for /metrics and /health; empty: nowhere."`
+}
+
+// Log says what is logged.
+type Log struct {
+	Level  string `yaml:"level" about:"debug, info, warn or error."`
+	Format string `yaml:"format" about:"text or json."`
+}
+
+// Words that keys may have.
+const (
+	KeyedByNone    = "none"
+	KeyedByVisitor = "visitor"
+	ByGap          = "gap"
+	ByTracker      = "tracker"
+)
+
+const day = 24 * time.Hour
+
+// Default is a server of each kind on this machine.
+func Default() *Config {
+	return &Config{
+		Kafka:      Kafka{Brokers: []string{"localhost:9092"}, Prefix: "afterclick", SASL: SASL{Mechanism: "none"}},
+		Topics:     Topics{Clickstream: "clickstream", Orders: "orders", Deliveries: "deliveries", Reviews: "reviews", Partitions: 12, Replication: -1},
+		ClickHouse: ClickHouse{Address: "clickhouse://localhost:9000", Database: "afterclick", User: "default"},
+		DataDir:    "data",
+		KeyedBy:    KeyedByNone,
+		Session:    Session{Gap: Duration(30 * time.Minute), MaxLength: Duration(day), By: ByGap},
+		Horizon:    Horizon{Session: Duration(day), Journey: Duration(400 * day)},
+		MaxAhead:   Duration(10 * time.Minute),
+		MaxEvent:   1 << 20,
+		DeadLetter: DeadLetter{Size: 256 << 10},
+		Lanes:      Lanes{Route: 1, Session: 2, Journey: 1},
+		Epoch:      Epoch{Interval: Duration(time.Second), Records: 100_000},
+		Hold:       Duration(time.Minute),
+		Timezone:   "UTC",
+		Admin:      Admin{Address: "localhost:9464"},
+		Log:        Log{Level: "info", Format: "text"},
+	}
+}

@@ -1,0 +1,107 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+	_ "time/tzdata" // timezone must work where there is no zoneinfo
+
+	"github.com/afterclick/afterclick/schemas/writer"
+)
+
+var (
+	topicName    = regexp.MustCompile(`^[A-Za-z0-9._-]{1,200}$`) // Kafka's rule, with room for our endings
+	databaseName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+)
+
+// Validate returns everything that is wrong, one line each, by key.
+func (c *Config) Validate() error {
+	var wrong []error
+	must := func(ok bool, key, format string, args ...any) {
+		if !ok {
+			wrong = append(wrong, fmt.Errorf("%s: "+format, append([]any{key}, args...)...))
+		}
+	}
+	oneOf := func(key, value string, words ...string) {
+		must(slices.Contains(words, value), key, "must be one of %s, is %q", strings.Join(words, ", "), value)
+	}
+
+	must(len(c.Kafka.Brokers) > 0, "kafka.brokers", "must name a broker, like localhost:9092")
+	for _, b := range c.Kafka.Brokers {
+		_, port, err := net.SplitHostPort(b)
+		must(err == nil && port != "", "kafka.brokers", "%q must be host:port", b)
+	}
+	must(topicName.MatchString(c.Kafka.Prefix), "kafka.prefix", "must be letters, digits, dots, dashes and underscores, is %q", c.Kafka.Prefix)
+	tls, sasl := c.Kafka.TLS, c.Kafka.SASL
+	must(tls.Enabled || tls.CA == "" && tls.Cert == "" && tls.Key == "", "kafka.tls.enabled", "must be true for the files beside it to have a meaning")
+	must((tls.Cert == "") == (tls.Key == ""), "kafka.tls.cert_file", "goes with kafka.tls.key_file: set both or none")
+	oneOf("kafka.sasl.mechanism", sasl.Mechanism, mechanisms...)
+	if sasl.Mechanism != "none" {
+		must(sasl.User != "", "kafka.sasl.user", "is required with mechanism %s", sasl.Mechanism)
+		must(sasl.Password != "", "kafka.sasl.password_file", "or %sKAFKA_SASL_PASSWORD is required with mechanism %s", Prefix, sasl.Mechanism)
+	}
+
+	names := map[string]string{}
+	for _, t := range [][2]string{{"topics.clickstream", c.Topics.Clickstream}, {"topics.orders", c.Topics.Orders},
+		{"topics.deliveries", c.Topics.Deliveries}, {"topics.reviews", c.Topics.Reviews}} {
+		must(topicName.MatchString(t[1]), t[0], "must be letters, digits, dots, dashes and underscores, is %q", t[1])
+		must(names[t[1]] == "", t[0], "is the same topic as %s", names[t[1]])
+		must(!strings.HasPrefix(t[1], c.Kafka.Prefix+"."), t[0], "%q begins like our own topics: choose another kafka.prefix", t[1])
+		names[t[1]] = t[0]
+	}
+	must(c.Topics.Partitions >= 1 && c.Topics.Partitions <= 10_000, "topics.partitions", "must be from 1 to 10000, is %d", c.Topics.Partitions)
+	must(c.Topics.Replication == -1 || c.Topics.Replication >= 1 && c.Topics.Replication <= 100, "topics.replication", "must be -1 or at least 1, is %d", c.Topics.Replication)
+
+	_, err := writer.Options(c.ClickHouse.Address)
+	must(err == nil, "clickhouse.address", "%v", err)
+	if address, err := url.Parse(c.ClickHouse.Address); err == nil && strings.Contains(c.ClickHouse.Address, "://") {
+		must(address.User == nil && strings.Trim(address.Path, "/") == "", "clickhouse.address",
+			"must be without user, password and database: they have keys of their own")
+		must(slices.Contains([]string{"clickhouse", "tcp", "http", "https"}, address.Scheme), "clickhouse.address",
+			"must begin with clickhouse://, http:// or https://, is %s://", address.Scheme)
+	}
+	must(databaseName.MatchString(c.ClickHouse.Database), "clickhouse.database", "must be letters, digits and underscores, is %q", c.ClickHouse.Database)
+
+	must(c.DataDir != "", "data_dir", "must name a folder")
+	oneOf("keyed_by", c.KeyedBy, KeyedByNone, KeyedByVisitor)
+	oneOf("session.by", c.Session.By, ByGap, ByTracker)
+	positive := func(key string, d Duration) { must(d > 0, key, "must be more than 0") }
+	positive("session.gap", c.Session.Gap)
+	must(c.Session.MaxLength >= c.Session.Gap, "session.max_length", "must be at least session.gap, is %s", c.Session.MaxLength)
+	must(c.Horizon.Session >= c.Session.Gap, "horizon.session", "must be at least session.gap, is %s", c.Horizon.Session)
+	must(c.Horizon.Journey >= Duration(day), "horizon.journey", "must be at least a day, is %s", c.Horizon.Journey)
+	must(c.MaxEvent >= 1<<10 && c.MaxEvent <= 64<<20, "max_event", "must be from 1kB to 64MB, is %s", c.MaxEvent)
+	must(c.DeadLetter.Size <= 16<<20, "dead_letter.size", "must be at most 16MB, is %s", c.DeadLetter.Size)
+	for _, l := range []struct {
+		key string
+		n   int
+	}{{"lanes.route", c.Lanes.Route}, {"lanes.session", c.Lanes.Session}, {"lanes.journey", c.Lanes.Journey}} {
+		must(l.n >= 1 && l.n <= 256, l.key, "must be from 1 to 256, is %d", l.n)
+	}
+	must(c.Epoch.Interval >= Duration(10*time.Millisecond) && c.Epoch.Interval <= Duration(30*time.Second), "epoch.interval", "must be from 10ms to 30s, is %s", c.Epoch.Interval)
+	must(c.Epoch.Records >= 1, "epoch.records", "must be at least 1, is %d", c.Epoch.Records)
+	_, err = time.LoadLocation(c.Timezone)
+	must(err == nil && c.Timezone != "" && c.Timezone != "Local", "timezone", "must be a name like UTC or Europe/Berlin, is %q", c.Timezone)
+	if c.Admin.Address != "" {
+		_, _, err = net.SplitHostPort(c.Admin.Address)
+		must(err == nil, "admin.address", "%q must be host:port, like localhost:9464", c.Admin.Address)
+	}
+	oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
+	oneOf("log.format", c.Log.Format, "text", "json")
+	return errors.Join(wrong...)
+}
+
+// LogLevel returns the level to log from.
+func (l Log) LogLevel() slog.Level {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(l.Level)); err != nil {
+		panic("config: log.level was not validated: " + l.Level)
+	}
+	return level
+}

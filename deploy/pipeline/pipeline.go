@@ -1,0 +1,182 @@
+// Package pipeline puts the parts together by hand: configuration → machines, writer, engine, cells. What runs in production runs
+// in the demo, and nothing else.
+package pipeline
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/afterclick/afterclick/deploy/config"
+	"github.com/afterclick/afterclick/ingest"
+	"github.com/afterclick/afterclick/processors/journey"
+	"github.com/afterclick/afterclick/processors/session"
+	"github.com/afterclick/afterclick/schemas/cell"
+	"github.com/afterclick/afterclick/schemas/migrate"
+	"github.com/afterclick/afterclick/schemas/writer"
+)
+
+// PartCells is the refreshing of aggregates, beside the engine's own parts.
+const PartCells = "cells"
+
+// Parts are all parts that an instance can run, in the order of the flow.
+var Parts = append(slices.Clone(ingest.Parts), PartCells)
+
+// Pipeline is one instance: it owns its connections.
+type Pipeline struct {
+	Engine *ingest.Engine
+	Writer *writer.Writer
+	conn   clickhouse.Conn
+	cells  *cell.Refresher
+}
+
+// New connects and builds, but runs nothing. parts may be empty for all of them.
+func New(ctx context.Context, c *config.Config, parts []string, log *slog.Logger) (*Pipeline, error) {
+	if len(parts) == 0 {
+		parts = Parts
+	}
+	options, err := c.ClickHouse.Options()
+	if err != nil {
+		return nil, err
+	}
+	p := &Pipeline{}
+	defer func() {
+		if p != nil && err != nil {
+			p.Close()
+		}
+	}()
+	if p.conn, err = clickhouse.Open(&options); err != nil {
+		return nil, fmt.Errorf("clickhouse.address: %w", err)
+	}
+	status, err := migrate.Read(ctx, p.conn)
+	if err == nil {
+		err = status.Err()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("the tables are not ready: %w", err)
+	}
+	if p.Writer, err = writer.Open(writer.Config{Options: options, Logger: log}); err != nil {
+		return nil, err
+	}
+	if slices.Contains(parts, PartCells) {
+		p.cells = &cell.Refresher{Conn: p.conn, Logger: log}
+	}
+	own := slices.DeleteFunc(slices.Clone(parts), func(s string) bool { return s == PartCells })
+	if len(own) == 0 {
+		return p, nil
+	}
+	if p.Engine, err = engine(c, own, p.Writer, log); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+func engine(c *config.Config, parts []string, w *writer.Writer, log *slog.Logger) (*ingest.Engine, error) {
+	e, err := c.Engine()
+	if err != nil {
+		return nil, err
+	}
+	if e.Instance, err = instance(c.DataDir); err != nil {
+		return nil, err
+	}
+	visits := session.Default
+	visits.Gap, visits.MaxLength, visits.Horizon = time.Duration(c.Session.Gap), time.Duration(c.Session.MaxLength), time.Duration(c.Horizon.Session)
+	visits.ByTracker = c.Session.By == config.ByTracker
+	orders := journey.Default
+	orders.Horizon = time.Duration(c.Horizon.Journey)
+	if err := errors.Join(visits.Validate(), orders.Validate()); err != nil {
+		return nil, err
+	}
+	e.Parts, e.Log, e.Insert = parts, log, w.Insert
+	e.NewSession = func() ingest.Machine { return must(session.New(visits)) }
+	e.NewJourney = func() ingest.Machine { return must(journey.New(orders)) }
+	return ingest.New(e)
+}
+
+// must is for what Validate has accepted.
+func must[M any](m M, err error) M {
+	if err != nil {
+		panic(err)
+	}
+	return m
+}
+
+// instance returns the stable name of this instance, and makes one up where there is none yet.
+func instance(dir string) (string, error) {
+	path := filepath.Join(dir, "instance")
+	b, err := os.ReadFile(path)
+	if err == nil && len(strings.TrimSpace(string(b))) > 0 {
+		return strings.TrimSpace(string(b)), nil
+	}
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return "", fmt.Errorf("data_dir: %w", err)
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return "", fmt.Errorf("data_dir: %w", err)
+	}
+	name := strings.ToLower(rand.Text()[:12])
+	if err := os.WriteFile(path+".new", []byte(name+"\n"), 0o644); err != nil {
+		return "", fmt.Errorf("data_dir: %w", err)
+	}
+	if err := os.Rename(path+".new", path); err != nil {
+		return "", fmt.Errorf("data_dir: %w", err)
+	}
+	return name, nil
+}
+
+// Run blocks until ctx ends and the epochs at hand are finished.
+func (p *Pipeline) Run(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	if p.Engine != nil {
+		group.Go(func() error { return p.Engine.Run(ctx) })
+	}
+	if p.cells != nil {
+		group.Go(func() error {
+			if err := p.cells.Run(ctx); ctx.Err() == nil {
+				return err
+			}
+			return nil
+		})
+	}
+	return group.Wait()
+}
+
+// Done says whether everything that Kafka has is in the tables, and the cells are computed from it. It computes them if only they
+// are missing.
+func (p *Pipeline) Done(ctx context.Context) (bool, error) {
+	if p.Engine != nil {
+		if ok, err := p.Engine.CaughtUp(ctx); !ok || err != nil {
+			return false, err
+		}
+	}
+	if p.cells == nil {
+		return true, nil
+	}
+	if _, err := p.cells.Refresh(ctx); err != nil {
+		return false, err
+	}
+	n, err := p.cells.Pending(ctx)
+	return n == 0, err
+}
+
+// Close ends the connections. Run must have returned.
+func (p *Pipeline) Close() error {
+	var errs []error
+	if p.Writer != nil {
+		errs = append(errs, p.Writer.Close())
+	}
+	if p.conn != nil {
+		errs = append(errs, p.conn.Close())
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,55 @@
+package journey_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/afterclick/afterclick/processors/journey"
+	"github.com/afterclick/afterclick/processors/trial"
+)
+
+func TestScenarios(t *testing.T) {
+	trial.Scenarios(t, func(set map[string]string) (trial.Machine, error) {
+		c := journey.Default
+		for k, v := range set {
+			var err error
+			switch k {
+			case "horizon":
+				c.Horizon, err = time.ParseDuration(v)
+			case "facts":
+				_, err = fmt.Sscan(v, &c.MaxFacts)
+			default:
+				err = fmt.Errorf("no setting %q", k)
+			}
+			if err != nil {
+				return nil, err
+			}
+		}
+		return journey.New(c)
+	})
+}
+
+func TestConfig(t *testing.T) {
+	for _, c := range []journey.Config{{}, {Horizon: time.Hour}, {Horizon: time.Hour, MaxFacts: 1}} {
+		if _, err := journey.New(c); err == nil {
+			t.Errorf("New(%+v) finds nothing wrong", c)
+		}
+	}
+}
+
+func TestStars(t *testing.T) {
+	for _, c := range []struct{ rating, min, max, want float64 }{
+		{0, 0, 0, 0}, // none
+		{1, 0, 0, 1}, {3, 0, 0, 3}, {5, 0, 5, 5}, {4.5, 1, 5, 4.5},
+		{0, 0, 5, 1}, {0.5, 0, 5, 1.4}, // a scale that begins at 0, as its rating shows
+		{8, 0, 10, 4.2}, {10, 1, 10, 5}, {1, 1, 10, 1}, {80, 0, 100, 4.2},
+		{1, 0, 1, 5}, {0, 0, 1, 1}, // thumbs
+		{-1, -1, 1, 1}, {1, -1, 1, 5},
+		{9, 0, 5, 5}, {3, 5, 5, 0}, // beyond, and no scale at all
+	} {
+		if got := journey.Stars(c.rating, c.min, c.max); got < c.want-1e-9 || got > c.want+1e-9 {
+			t.Errorf("Stars(%v, %v, %v) = %v, want %v", c.rating, c.min, c.max, got, c.want)
+		}
+	}
+}

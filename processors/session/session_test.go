@@ -1,0 +1,133 @@
+package session_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/afterclick/afterclick/processors/session"
+	"github.com/afterclick/afterclick/processors/trial"
+	"github.com/afterclick/afterclick/schemas/event"
+)
+
+func TestScenarios(t *testing.T) {
+	trial.Scenarios(t, func(set map[string]string) (trial.Machine, error) {
+		c := session.Default
+		for k, v := range set {
+			var err error
+			switch k {
+			case "gap":
+				c.Gap, err = time.ParseDuration(v)
+			case "length":
+				c.MaxLength, err = time.ParseDuration(v)
+			case "by":
+				c.ByTracker = v == "tracker"
+			case "marks":
+				_, err = fmt.Sscan(v, &c.MaxMarks)
+			default:
+				err = fmt.Errorf("no setting %q", k)
+			}
+			if err != nil {
+				return nil, err
+			}
+		}
+		return session.New(c)
+	})
+}
+
+func TestConfig(t *testing.T) {
+	for _, c := range []session.Config{{}, {Gap: 1}, {Gap: time.Hour, MaxLength: time.Minute}, {Gap: time.Hour, MaxLength: time.Hour},
+		{Gap: time.Hour, MaxLength: time.Hour, Horizon: time.Hour}, {Gap: time.Hour, MaxLength: time.Hour, Horizon: time.Hour, MaxMarks: 1}} {
+		if _, err := session.New(c); err == nil {
+			t.Errorf("New(%+v) finds nothing wrong", c)
+		}
+	}
+	if _, err := session.New(session.Default); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestSessionWindows holds SESSION to what Kafka Streams and Segment say a session is, in the order given and in others.
+func TestSessionWindows(t *testing.T) {
+	const file = "/work/shared/data/conformance/session_windows.json"
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		t.Skip("the conformance cases are not here: ", err)
+	}
+	var cases []struct {
+		ID    string
+		GapMS int64 `json:"gap_ms"`
+		Input []struct {
+			Key string
+			TS  int64
+		}
+		Expected []struct {
+			Key   string
+			First int64 `json:"first_ts"`
+			Last  int64 `json:"last_ts"`
+			Count uint32
+		}
+	}
+	if err := json.Unmarshal(raw, &cases); err != nil || len(cases) == 0 {
+		t.Fatal(err, len(cases))
+	}
+	type row struct {
+		key         string
+		first, last event.Time
+		count       uint32
+	}
+	for _, c := range cases {
+		t.Run(c.ID, func(t *testing.T) {
+			config := session.Default
+			config.Gap = time.Duration(c.GapMS) * time.Millisecond
+			base := event.TimeOf(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
+			var want []row
+			for _, x := range c.Expected {
+				want = append(want, row{x.Key, base + event.Time(x.First), base + event.Time(x.Last), x.Count})
+			}
+			var log []trial.Record
+			for i, in := range c.Input {
+				log = append(log, trial.Record{Event: &event.Event{Topic: event.Clickstream, Click: &event.Click{
+					Header:  event.Header{ID: event.ID(fmt.Sprint(i)), Type: event.Page, Time: base + event.Time(in.TS), Source: "test"},
+					Visitor: event.VisitorID(in.Key)}}})
+			}
+			random := rand.New(rand.NewPCG(1, 2))
+			for range 50 {
+				m, err := session.New(config)
+				if err != nil {
+					t.Fatal(err)
+				}
+				r := trial.New(m, log)
+				for r.Next < len(log) {
+					if err := r.Epoch(1+random.IntN(len(log)), true); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if err := r.Force(); err != nil {
+					t.Fatal(err)
+				}
+				var got []row
+				for _, s := range r.Tables.Final().Sessions {
+					got = append(got, row{string(s.Visitor), s.Start, s.End, s.Events})
+				}
+				slices.SortFunc(want, func(a, b row) int {
+					if a.key != b.key {
+						if a.key < b.key {
+							return -1
+						}
+						return 1
+					}
+					return int(a.first - b.first)
+				})
+				if !slices.Equal(got, want) {
+					t.Fatalf("got  %v\nwant %v", got, want)
+				}
+				random.Shuffle(len(log), func(i, j int) { log[i], log[j] = log[j], log[i] })
+			}
+		})
+	}
+}

@@ -1,0 +1,359 @@
+package session
+
+import (
+	"encoding/binary"
+	"fmt"
+	"sort"
+
+	"github.com/afterclick/afterclick/processors/compact"
+	"github.com/afterclick/afterclick/schemas/event"
+)
+
+// The state, encoded:
+//
+//	version, flags, end (8 bytes)          readable without the rest, see peek
+//	visitor, strings                       pages, entries, … each once; marks name them by number, from 1
+//	marks                                  time since the mark before, id hash (8 bytes), head, the numbers that the head announces
+//	revision (8 bytes), sessions told      start since the one before, marks, revision behind the highest, flags
+//	touches said                           session's start, order, hash (8 bytes)
+//
+// A mark takes about 13 bytes. The head is kind | mask<<5; a bit of the mask says that a field follows. Fields from fAgent on stay
+// as they were in the mark before when their bit is not set; those before it are then 0.
+const version = 1
+
+// Flags of a state.
+const (
+	stateBot    = 1 << iota
+	stateHeld   // a session changed since it was written
+	stateUrgent // ... and that should be written with this epoch
+	stateTouch  // touches may have changed
+)
+
+// Flags of a session told.
+const (
+	toldHeld = 1 << iota
+	toldUrgent
+	toldTouch
+)
+
+type field uint8
+
+// Fields of a mark. The order is stored: append only.
+const (
+	fPage field = iota
+	fEntry
+	fOrder
+	fStep
+	fAgent // from here on usually the same as before
+	fCountry
+	fSource
+	fCustomer
+	fTracker
+	fields
+)
+
+// mark is one click.
+type mark struct {
+	time event.Time
+	hash uint64
+	kind kind
+	f    [fields]uint32 // numbers of strings, 0: none
+}
+
+// told is what cannot be computed from the marks: which session rows were written or are to be.
+type told struct {
+	start    event.Time
+	n        int32 // marks it had when revision was given
+	flags    uint8
+	revision uint64 // of the record that last changed the row
+}
+
+// said is a touch that JOURNEY was told.
+type said struct {
+	start event.Time
+	order uint32
+	hash  uint64 // of the touch
+}
+
+type state struct {
+	visitor event.VisitorID
+	bot     bool
+	end     event.Time // of the latest mark
+	strings []string
+	marks   []mark // by time, then hash
+	told    []told // by start
+	said    []said
+
+	// computed, see cut
+	cuts   []cut
+	member []int32 // by mark: which cut has it
+
+	was  []told // scratch
+	nums []uint32
+}
+
+func (s *state) reset(v event.VisitorID) {
+	s.visitor, s.bot, s.end = v, false, 0
+	s.strings, s.marks, s.told, s.said, s.cuts, s.member = s.strings[:0], s.marks[:0], s.told[:0], s.said[:0], s.cuts[:0], s.member[:0]
+}
+
+// base is what the stored starts are relative to.
+func (s *state) base() event.Time {
+	if len(s.marks) == 0 {
+		return 0
+	}
+	return s.marks[0].time
+}
+
+func (s *state) str(n uint32) string {
+	if n == 0 {
+		return ""
+	}
+	return s.strings[n-1]
+}
+
+func (s *state) intern(v string) uint32 {
+	for i, have := range s.strings {
+		if have == v {
+			return uint32(i) + 1
+		}
+	}
+	s.strings = append(s.strings, v)
+	return uint32(len(s.strings))
+}
+
+func (m *mark) before(time event.Time, hash uint64) bool {
+	return m.time < time || m.time == time && m.hash < hash
+}
+
+// insert puts k in its place and returns where that is.
+func (s *state) insert(k mark) int {
+	i := len(s.marks)
+	if i > 0 && !s.marks[i-1].before(k.time, k.hash) {
+		i = sort.Search(i, func(i int) bool { return !s.marks[i].before(k.time, k.hash) })
+	}
+	s.marks = append(s.marks, mark{})
+	copy(s.marks[i+1:], s.marks[i:])
+	s.marks[i] = k
+	return i
+}
+
+func (s *state) hasOrders() bool {
+	for i := range s.marks {
+		if s.marks[i].f[fOrder] != 0 && s.marks[i].kind.links() {
+			return true
+		}
+	}
+	return false
+}
+
+// peek reads flags and end of an encoded state.
+func peek(b []byte) (flags uint8, end event.Time) {
+	if len(b) < 10 || b[0] != version {
+		panic(fmt.Sprintf("session: a state of version %d and %d bytes cannot be read by this build, which knows version %d", b[0], len(b), version))
+	}
+	return b[1], event.Time(binary.LittleEndian.Uint64(b[2:]))
+}
+
+// seenBot appends the state of a bot that was seen once more.
+func seenBot(next, old []byte, time event.Time) []byte {
+	next = append(next, old...)
+	if _, end := peek(old); time > end {
+		binary.LittleEndian.PutUint64(next[2:], uint64(time))
+	}
+	return next
+}
+
+func (s *state) becomeBot(revision uint64) {
+	s.bot = true
+	for i := range s.told {
+		s.told[i].revision = revision
+		s.told[i].flags |= toldHeld | toldUrgent
+	}
+}
+
+func (s *state) forgetAll() {
+	s.bot = false
+	s.strings, s.marks, s.told, s.said, s.cuts = s.strings[:0], s.marks[:0], s.told[:0], s.said[:0], s.cuts[:0]
+}
+
+func (s *state) encode(b []byte) []byte {
+	w := compact.Writer{B: b}
+	var flags, all uint8
+	var top uint64
+	for i := range s.told {
+		all |= s.told[i].flags
+		top = max(top, s.told[i].revision)
+	}
+	if s.bot {
+		flags = stateBot
+	}
+	if all&toldHeld != 0 {
+		flags |= stateHeld
+	}
+	if all&toldUrgent != 0 {
+		flags |= stateUrgent
+	}
+	if all&toldTouch != 0 {
+		flags |= stateTouch
+	}
+	w.Byte(version)
+	w.Byte(flags)
+	w.Fixed64(uint64(s.end))
+	w.String(string(s.visitor))
+	w.Strings(s.strings)
+
+	w.Uvarint(uint64(len(s.marks)))
+	var prev mark
+	for i := range s.marks {
+		k := &s.marks[i]
+		w.Varint(int64(k.time - prev.time)) // of the first, all of it
+		w.Fixed64(k.hash)
+		mask := uint64(0)
+		for f := range fields {
+			if f < fAgent && k.f[f] != 0 || f >= fAgent && k.f[f] != prev.f[f] {
+				mask |= 1 << f
+			}
+		}
+		w.Uvarint(uint64(k.kind) | mask<<5)
+		for f := range fields {
+			if mask&(1<<f) != 0 {
+				w.Uvarint(uint64(k.f[f]))
+			}
+		}
+		prev = *k
+	}
+
+	w.Fixed64(top)
+	w.Uvarint(uint64(len(s.told)))
+	base := s.base()
+	start := base
+	for i := range s.told {
+		t := &s.told[i]
+		w.Varint(int64(t.start - start))
+		w.Uvarint(uint64(t.n))
+		w.Uvarint(top - t.revision)
+		w.Byte(t.flags)
+		start = t.start
+	}
+	w.Uvarint(uint64(len(s.said)))
+	for i := range s.said {
+		w.Varint(int64(s.said[i].start - base))
+		w.Uvarint(uint64(s.said[i].order))
+		w.Fixed64(s.said[i].hash)
+	}
+	return w.B
+}
+
+// decode reads b into s; strings point into b.
+func (s *state) decode(b []byte) {
+	flags, end := peek(b)
+	s.bot, s.end = flags&stateBot != 0, end
+	r := compact.Reader{B: b[10:]}
+	s.visitor = event.VisitorID(r.String())
+	s.strings = r.Strings(s.strings)
+
+	var prev mark
+	for n := r.Count(); n > 0; n-- {
+		s.marks = append(s.marks, mark{})
+		k := &s.marks[len(s.marks)-1]
+		k.time = prev.time + event.Time(r.Varint())
+		k.hash = r.Fixed64()
+		head := r.Uvarint()
+		k.kind = kind(head & 31)
+		copy(k.f[fAgent:], prev.f[fAgent:])
+		for f, mask := field(0), head>>5; mask != 0 && f < fields; f, mask = f+1, mask>>1 {
+			if mask&1 != 0 {
+				k.f[f] = uint32(r.Uvarint())
+				if int(k.f[f]) > len(s.strings) {
+					r.Bad, k.f[f] = true, 0
+				}
+			}
+		}
+		prev = *k
+	}
+
+	top := r.Fixed64()
+	base := s.base()
+	start := base
+	for n := r.Count(); n > 0; n-- {
+		start += event.Time(r.Varint())
+		s.told = append(s.told, told{start: start, n: int32(r.Uvarint()), revision: top - r.Uvarint(), flags: r.Byte()})
+	}
+	for n := r.Count(); n > 0; n-- {
+		x := said{start: base + event.Time(r.Varint()), order: uint32(r.Uvarint()), hash: r.Fixed64()}
+		if int(x.order) > len(s.strings) {
+			r.Bad, x.order = true, 0
+		}
+		s.said = append(s.said, x)
+	}
+	if r.Bad {
+		panic("session: a state is damaged")
+	}
+}
+
+// drop forgets the sessions that ended before limit, with their marks and strings. The cuts must be up to date.
+func (s *state) drop(limit event.Time) {
+	keep := s.marks[:0]
+	for i := range s.marks {
+		if c := &s.cuts[s.member[i]]; c.end >= limit {
+			keep = append(keep, s.marks[i])
+		}
+	}
+	s.marks = keep
+	ended := func(start event.Time) bool {
+		n := s.cutAt(start)
+		return n >= 0 && s.cuts[n].end < limit
+	}
+	told, said := s.told[:0], s.said[:0]
+	for _, t := range s.told {
+		if !ended(t.start) {
+			told = append(told, t)
+		}
+	}
+	for _, x := range s.said {
+		if !ended(x.start) {
+			said = append(said, x)
+		}
+	}
+	s.told, s.said, s.cuts = told, said, s.cuts[:0]
+	s.renumber()
+}
+
+// renumber drops the strings that nothing names.
+func (s *state) renumber() {
+	if cap(s.nums) < len(s.strings)+1 {
+		s.nums = make([]uint32, 2*len(s.strings)+1)
+	}
+	nums := s.nums[:len(s.strings)+1]
+	clear(nums)
+	use := func(n uint32) {
+		nums[n] = 1
+	}
+	for i := range s.marks {
+		for _, n := range s.marks[i].f {
+			use(n)
+		}
+	}
+	for i := range s.said {
+		use(s.said[i].order)
+	}
+	kept := uint32(0)
+	for i := range s.strings {
+		if nums[i+1] != 0 {
+			s.strings[kept] = s.strings[i]
+			kept++
+			nums[i+1] = kept
+		}
+	}
+	nums[0] = 0
+	s.strings = s.strings[:kept]
+	for i := range s.marks {
+		for f, n := range s.marks[i].f {
+			s.marks[i].f[f] = nums[n]
+		}
+	}
+	for i := range s.said {
+		s.said[i].order = nums[s.said[i].order]
+	}
+}

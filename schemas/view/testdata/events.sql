@@ -1,0 +1,44 @@
+CREATE OR REPLACE VIEW events
+(
+    time DateTime64(3, 'UTC') COMMENT 'When it happened, UTC, as the event says. Filter by it: the table is sorted by its day.',
+    topic LowCardinality(String) COMMENT 'Kafka topic that the record was read from.',
+    partition Int32 COMMENT 'Kafka partition.',
+    offset Int64 COMMENT 'Kafka offset. topic, partition and offset name one record.',
+    source_time DateTime64(3, 'UTC') COMMENT 'Timestamp of the Kafka record, or what an importer says instead of it, UTC.',
+    status Enum8('' = 0, 'accepted' = 1, 'duplicate' = 2, 'late' = 3) COMMENT 'accepted: counted. duplicate: an event of this id came before. late: too old to change anything.',
+    kind Enum8('' = 0, 'clickstream' = 1, 'orders' = 2, 'deliveries' = 3, 'reviews' = 4, 'touches' = 5) COMMENT 'clickstream, orders, deliveries or reviews, whatever the topic is called.',
+    type LowCardinality(String) COMMENT 'What happened, such as product, cart_added, placed, delivered, posted.',
+    id String COMMENT 'Id of the event. Two records with the same id are the same fact, told twice.',
+    source LowCardinality(String) COMMENT 'Who told it: web, app, erp, a carrier, a review site.',
+    visitor String COMMENT 'Device or browser id.',
+    customer String COMMENT 'Known person\'s id, empty if not logged in.',
+    order String COMMENT 'Order that the event names.',
+    review String COMMENT 'Review that the event names.',
+    product String COMMENT 'Product that the event names.',
+    url String COMMENT 'Address of the page.',
+    value Float64 COMMENT 'Value of the event, for orders their total, in its currency.',
+    body String COMMENT 'The record\'s value as it came: JSON. The view takes the free properties out of it.',
+    properties String COMMENT 'The free properties of the event, as JSON. Example: SELECT JSONExtractString(properties, \'color\') FROM events WHERE JSONHas(properties, \'color\').'
+)
+AS SELECT time,
+    topic,
+    partition,
+    offset,
+    source_time,
+    status,
+    kind,
+    type,
+    id,
+    source,
+    visitor,
+    customer,
+    order,
+    review,
+    product,
+    url,
+    value,
+    body,
+    JSONExtractRaw(body, 'properties') AS properties
+FROM stored_events AS t FINAL
+SETTINGS do_not_merge_across_partitions_select_final = 1
+COMMENT 'Every record of the four source topics that decodes, once per place in Kafka, with the bytes as they came. status tells which of them count.'

@@ -1,0 +1,85 @@
+// Package view holds what analysts read. A view has the plain name (sessions) and shows each row once, in its latest version, without
+// those that were taken back; times that never came are NULL. The table below it (stored_sessions) holds versions of rows and is the
+// pipeline's own: count() on it may count a row twice.
+package view
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/afterclick/afterclick/schemas/cell"
+	"github.com/afterclick/afterclick/schemas/table"
+)
+
+// View is a view with its comments.
+type View struct {
+	Name    string
+	Comment string
+	Columns []Column
+	Query   string
+}
+
+// Column is a column of a view.
+type Column struct {
+	Name, Type, Comment string
+}
+
+// Create is the statement that makes the view, whether it exists or not.
+func (v View) Create() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "CREATE OR REPLACE VIEW %s\n(\n", v.Name)
+	for i, c := range v.Columns {
+		fmt.Fprintf(&b, "    %s %s COMMENT %s", table.Identifier(c.Name), c.Type, table.Quote(c.Comment))
+		if i < len(v.Columns)-1 {
+			b.WriteByte(',')
+		}
+		b.WriteByte('\n')
+	}
+	fmt.Fprintf(&b, ")\nAS %s\nCOMMENT %s", v.Query, table.Quote(v.Comment))
+	return b.String()
+}
+
+// Views are all views, those that others read first.
+func Views() []View {
+	views := []View{events()}
+	for _, s := range []*table.Schema{&table.Sessions.Schema, &table.Identities.Schema, &table.Journeys.Schema, &table.Reviews.Schema, &table.DeadLetters.Schema} {
+		views = append(views, latest(s))
+	}
+	for _, c := range cell.Cells() {
+		views = append(views, cells(c))
+	}
+	return append(views, sessionClicks(), knownSessions(), promises(), cases())
+}
+
+// latest shows each row of a table once.
+func latest(s *table.Schema) View {
+	v := View{Name: s.Name, Comment: strings.TrimSuffix(s.Comment, " A new version of a row replaces the one before.")}
+	var exprs []string
+	for _, f := range s.Columns {
+		if f.Name == "revision" || f.Name == "is_deleted" {
+			continue
+		}
+		c := Column{f.Name, f.Type, f.Comment}
+		expr := table.Identifier(f.Name)
+		if f.Never {
+			c.Type = "Nullable(" + f.Type + ")"
+			c.Comment = strings.TrimSuffix(c.Comment, ".") + "; NULL: never."
+			expr = never(expr) + " AS " + expr
+		}
+		v.Columns, exprs = append(v.Columns, c), append(exprs, expr)
+	}
+	// A row's partition is a function of its sort key, so versions of one row never lie in two.
+	v.Query = fmt.Sprintf("SELECT %s\nFROM %s AS t FINAL\nSETTINGS do_not_merge_across_partitions_select_final = 1",
+		strings.Join(exprs, ",\n    "), s.Stored())
+	return v
+}
+
+func never(expr string) string { return "nullIf(t." + expr + ", toDateTime64(0, 3, 'UTC'))" }
+
+func cells(c *cell.Cell) View {
+	v := View{Name: c.Name, Comment: c.Comment, Query: c.View()}
+	for _, f := range c.Columns[:len(c.Columns)-1] { // without the version
+		v.Columns = append(v.Columns, Column{f.Name, f.Type, f.Comment})
+	}
+	return v
+}
