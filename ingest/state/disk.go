@@ -115,8 +115,10 @@ func (d *disk) failure() error {
 	return nil
 }
 
-func (d *disk) Infof(string, ...any)               {}
-func (d *disk) Errorf(format string, args ...any) { d.log.Warn("local store: "+fmt.Sprintf(format, args...), "dir", d.dir) }
+func (d *disk) Infof(string, ...any) {}
+func (d *disk) Errorf(format string, args ...any) {
+	d.log.Warn("local store: "+fmt.Sprintf(format, args...), "dir", d.dir)
+}
 
 // Fatalf must not return. Pebble's own exits the process, but a broken cache is no reason for that.
 func (d *disk) Fatalf(format string, args ...any) {
