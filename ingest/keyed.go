@@ -20,7 +20,7 @@ type Machine interface {
 	// Apply folds e into the state of its key and returns the next state, or nil if there is nothing to remember. state is nil for
 	// a key that is not known; Apply must not change or keep it. next may be the machine's own memory, valid until the next call.
 	// Rows that Apply retires go to out at once as tombstones, even if they were born in this epoch: an attempt that was aborted
-	// may have shown them.
+	// may have shown them. A machine that forgets part of a state says before what it still had to say of it.
 	Apply(state []byte, e *event.Event, at flow.At, out *flow.Output) (next []byte, status table.Status)
 	// Settle says at the end of an epoch what a state that changed looks like now: rows, each with the revision of the record that
 	// last changed it, and messages that differ from what was said before. With force, held rows are written too. Ownership as in Apply.
@@ -154,11 +154,10 @@ func (t *keyed) take(r *kgo.Record, e *epoch) error {
 		refuse(e, t.cfg.Topics.DeadLetters, t.cfg.DeadLetterSize, at.Source, at.SourceTime, r, err)
 		return nil
 	}
-	t.apply(p, ev, at, r.Value, e)
-	return p.store.Err()
+	return t.apply(p, ev, at, r.Value, e)
 }
 
-func (t *keyed) apply(p *partition, ev *event.Event, at flow.At, body []byte, e *epoch) {
+func (t *keyed) apply(p *partition, ev *event.Event, at flow.At, body []byte, e *epoch) error {
 	key := ev.Key()
 	i, ok := p.changed[key]
 	var kept, before []byte
@@ -166,12 +165,17 @@ func (t *keyed) apply(p *partition, ev *event.Event, at flow.At, body []byte, e 
 		kept = p.changes[i].kept
 	} else {
 		kept, _ = p.store.Get(bytesOf(key))
+		if err := p.store.Err(); err != nil {
+			return err
+		}
 	}
 	if kept != nil && keptExpires(kept) >= at.Clock {
 		before = keptState(kept)
 	}
 	next, status := t.machine.Apply(before, ev, at, &t.out)
-	t.drain(e)
+	if err := t.say(e); err != nil {
+		return err
+	}
 	if !ok && status != table.Accepted && bytes.Equal(before, next) {
 		// Nothing to remember.
 	} else {
@@ -197,7 +201,7 @@ func (t *keyed) apply(p *partition, ev *event.Event, at flow.At, body []byte, e 
 		t.metrics.Accepted.Add(1)
 	}
 	if ev.Topic == event.Touches {
-		return
+		return nil
 	}
 	row := table.Event{Topic: at.Source.Topic, Partition: at.Source.Partition, Offset: at.Source.Offset, SourceTime: at.SourceTime,
 		Status: status, Kind: ev.Topic, Header: ev.Header(), Body: body, Revision: at.Revision}
@@ -224,6 +228,7 @@ func (t *keyed) apply(p *partition, ev *event.Event, at flow.At, body []byte, e 
 		}
 	}
 	e.rows.Events.Append(&row)
+	return nil
 }
 
 // keep makes a kept state in the epoch's memory, in place of old where it fits.

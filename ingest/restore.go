@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/afterclick/afterclick/ingest/state"
@@ -225,6 +226,14 @@ func tombstoneAge(ctx context.Context, admin *kadm.Client, topic string) time.Du
 // committed is the group's stable offset, once no transaction that might change it is open.
 func (r *restorer) committed(ctx context.Context, client *kgo.Client, id int32) (int64, bool, error) {
 	all, err := kadm.NewClient(client).FetchOffsetsForTopics(kadm.RequireStable(ctx), r.group, r.topics.input)
+	for errors.Is(err, kerr.UnstableOffsetCommit) { // a transaction of another partition's owner is open: it ends soon
+		select {
+		case <-time.After(20 * time.Millisecond):
+		case <-ctx.Done():
+			return 0, false, ctx.Err()
+		}
+		all, err = kadm.NewClient(client).FetchOffsetsForTopics(kadm.RequireStable(ctx), r.group, r.topics.input)
+	}
 	if err != nil {
 		return 0, false, fmt.Errorf("read the offsets of group %s: %w", r.group, err)
 	}

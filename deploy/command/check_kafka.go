@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/afterclick/afterclick/deploy/config"
+	"github.com/afterclick/afterclick/ingest"
 )
 
 // checkKafka looks at brokers, topics and rights. It only asks for descriptions and offsets.
@@ -33,110 +34,115 @@ func checkKafka(ctx context.Context, c *config.Config, r *report) {
 	t := engine.Topics
 	sources := []string{t.Clickstream, t.Orders, t.Deliveries, t.Reviews}
 	own := []string{t.Clicks, t.Journeys, t.DeadLetters, t.SessionStates, t.JourneyStates}
-	meta, err := admin.Metadata(kadm.WithAuthorizedOps(ctx), append(sources, own...)...)
+	topics, brokers, err := describeTopics(ctx, client, append(sources, own...))
 	if err != nil {
 		r.add(wrong, "kafka", "%s: %v%s", strings.Join(c.Kafka.Brokers, ", "), err, kafkaAdvice(err, c))
 		return
 	}
-	if err := client.Ping(ctx); err != nil {
-		r.add(wrong, "kafka", "%s: %v%s", strings.Join(c.Kafka.Brokers, ", "), err, kafkaAdvice(err, c))
-		return
-	}
-	r.add(fine, "kafka", "%d brokers, %s", len(meta.Brokers), kafkaVersion(ctx, admin))
-	if n := len(meta.Brokers); c.Topics.Replication > n {
-		r.add(wrong, "kafka", "topics.replication is %d, but there are %d brokers: lower it, or start more", c.Topics.Replication, n)
+	r.add(fine, "kafka", "%d brokers, %s", brokers, kafkaVersion(ctx, admin))
+	if c.Topics.Replication > brokers {
+		r.add(wrong, "kafka", "topics.replication is %d, but there are %d brokers: lower it, or start more", c.Topics.Replication, brokers)
 	}
 
 	for _, name := range sources {
-		checkSource(meta.Topics[name], name, r)
-	}
-	offsets, err := admin.ListEndOffsets(ctx, sources...)
-	if err == nil {
-		err = offsets.Error()
-	}
-	if err != nil && !errors.Is(err, kerr.UnknownTopicOrPartition) {
-		r.add(wrong, "kafka", "read the end offsets of the shop's topics: %v%s", err, kafkaAdvice(err, c))
+		topics[name].check(r, kmsg.ACLOperationRead, wrong, "is not there: create it, or name the shop's own under topics")
 	}
 	for _, name := range own {
-		checkOwn(meta.Topics[name], name, r)
+		topics[name].check(r, kmsg.ACLOperationWrite, worth, "is not there yet; it is created at the first start, if it is needed")
 	}
+	checkMembership(ctx, admin, engine.Prefix, r)
 	clicks := t.Clicks
 	if engine.KeyedByVisitor {
 		clicks = t.Clickstream
 	}
 	for _, pair := range [][2]string{{clicks, t.SessionStates}, {t.Journeys, t.JourneyStates}} {
-		a, b := len(meta.Topics[pair[0]].Partitions), len(meta.Topics[pair[1]].Partitions)
+		a, b := topics[pair[0]].partitions, topics[pair[1]].partitions
 		if a > 0 && b > 0 && a != b {
 			r.add(wrong, "topic "+pair[1], "has %d partitions, but %s, whose states it keeps, has %d: keys have moved. Choose a new kafka.prefix, or give %s its old number of partitions", b, pair[0], a, pair[0])
 		}
 	}
 }
 
-func checkSource(d kadm.TopicDetail, name string, r *report) {
-	about := "topic " + name
+// checkMembership asks about our groups and a transactional id, as somebody without rights to them could not.
+func checkMembership(ctx context.Context, admin *kadm.Client, prefix string, r *report) {
+	for _, part := range ingest.Parts {
+		group := prefix + "." + part
+		_, err := admin.FetchOffsets(ctx, group)
+		if auth := (*kadm.AuthError)(nil); errors.As(err, &auth) || errors.Is(err, kerr.GroupAuthorizationFailed) {
+			r.add(wrong, "group "+group, "%v: allow our user to read groups that begin with %s", err, prefix)
+		}
+	}
+	described, err := admin.DescribeTransactions(ctx, prefix+".check")
+	if err == nil {
+		err = described[prefix+".check"].Err
+	}
+	if errors.Is(err, kerr.TransactionalIDAuthorizationFailed) {
+		r.add(wrong, "transactions", "%v: allow our user to describe and write transactional ids that begin with %s", err, prefix)
+	}
+}
+
+// topic is what Kafka says about one.
+type topic struct {
+	name       string
+	err        error
+	partitions int
+	leaderless []string
+	may        []kmsg.ACLOperation
+}
+
+// describeTopics returns topics by name, and how many brokers there are. kadm's Metadata would fail as a whole on the first topic that
+// we must not see.
+func describeTopics(ctx context.Context, client *kgo.Client, names []string) (map[string]topic, int, error) {
+	request := kmsg.NewPtrMetadataRequest()
+	request.IncludeTopicAuthorizedOperations = true
+	for _, name := range names {
+		t := kmsg.NewMetadataRequestTopic()
+		t.Topic = kmsg.StringPtr(name)
+		request.Topics = append(request.Topics, t)
+	}
+	response, err := request.RequestWith(ctx, client)
+	if err != nil {
+		return nil, 0, err
+	}
+	topics := map[string]topic{}
+	for _, t := range response.Topics {
+		if t.Topic == nil {
+			continue
+		}
+		d := topic{name: *t.Topic, err: kerr.ErrorForCode(t.ErrorCode), partitions: len(t.Partitions), may: kadm.DecodeACLOperations(t.AuthorizedOperations)}
+		for _, p := range t.Partitions {
+			if p.Leader < 0 {
+				d.leaderless = append(d.leaderless, fmt.Sprint(p.Partition))
+			}
+		}
+		topics[d.name] = d
+	}
+	return topics, len(response.Brokers), nil
+}
+
+// check reports on a topic that we must be able to use in a way; absent and its text are the finding if it is not there.
+func (t topic) check(r *report, use kmsg.ACLOperation, absent level, text string) {
+	about := "topic " + t.name
 	switch {
-	case d.Err == nil && len(d.Partitions) > 0:
-		if missing := denied(d, kmsg.ACLOperationRead, kmsg.ACLOperationDescribe); missing != "" {
-			r.add(wrong, about, "we must not %s it: allow that to our user", missing)
-			return
-		}
-		r.add(fine, about, "%d partitions", len(d.Partitions))
-		checkLeaders(d, about, r)
-	case d.Err == nil || errors.Is(d.Err, kerr.UnknownTopicOrPartition):
-		r.add(wrong, about, "is not there: create it, or name the shop's own under topics")
+	case errors.Is(t.err, kerr.UnknownTopicOrPartition):
+		r.add(absent, about, "%s", text)
+	case t.err != nil:
+		r.add(wrong, about, "%v: allow our user to describe, read and, if it is one of ours, create and write it", t.err)
+	// Brokers without access rules may not say what is allowed.
+	case len(t.may) > 0 && !slices.Contains(t.may, use) && !slices.Contains(t.may, kmsg.ACLOperationAll):
+		r.add(wrong, about, "we must not %s it: allow that to our user", strings.ToLower(use.String()))
+	case len(t.leaderless) > 0:
+		r.add(wrong, about, "partitions %s have no leader: look at the brokers", strings.Join(t.leaderless, ", "))
 	default:
-		r.add(wrong, about, "%v: allow our user to describe and read it", d.Err)
+		r.add(fine, about, "%d partitions", t.partitions)
 	}
-}
-
-func checkOwn(d kadm.TopicDetail, name string, r *report) {
-	about := "topic " + name
-	switch {
-	case d.Err == nil && len(d.Partitions) > 0:
-		if missing := denied(d, kmsg.ACLOperationRead, kmsg.ACLOperationWrite, kmsg.ACLOperationDescribe); missing != "" {
-			r.add(wrong, about, "we must not %s it: allow that to our user", missing)
-			return
-		}
-		r.add(fine, about, "%d partitions", len(d.Partitions))
-		checkLeaders(d, about, r)
-	case d.Err == nil || errors.Is(d.Err, kerr.UnknownTopicOrPartition):
-		r.add(worth, about, "is not there yet; it is created at the first start, if it is needed")
-	default:
-		r.add(wrong, about, "%v: allow our user to create, read and write topics that begin with kafka.prefix", d.Err)
-	}
-}
-
-func checkLeaders(d kadm.TopicDetail, about string, r *report) {
-	var without []string
-	for _, p := range d.Partitions.Sorted() {
-		if p.Leader < 0 || p.Err != nil {
-			without = append(without, fmt.Sprint(p.Partition))
-		}
-	}
-	if len(without) > 0 {
-		r.add(wrong, about, "partitions %s have no leader: look at the brokers", strings.Join(without, ", "))
-	}
-}
-
-// denied returns which of these we may not do, where the broker says so; brokers without access rules may say nothing.
-func denied(d kadm.TopicDetail, need ...kmsg.ACLOperation) string {
-	if len(d.AuthorizedOperations) == 0 || slices.Contains(d.AuthorizedOperations, kmsg.ACLOperationAll) {
-		return ""
-	}
-	var missing []string
-	for _, op := range need {
-		if !slices.Contains(d.AuthorizedOperations, op) {
-			missing = append(missing, strings.ToLower(op.String()))
-		}
-	}
-	return strings.Join(missing, ", ")
 }
 
 // kafkaVersion returns what the brokers' APIs say about their version.
 func kafkaVersion(ctx context.Context, admin *kadm.Client) string {
 	brokers, err := admin.ApiVersions(ctx)
 	if err != nil {
-		return "of unknown version"
+		return "Kafka of unknown version"
 	}
 	var versions []string
 	for _, b := range brokers.Sorted() {
@@ -144,7 +150,7 @@ func kafkaVersion(ctx context.Context, admin *kadm.Client) string {
 			versions = append(versions, v)
 		}
 	}
-	return "version " + strings.Join(versions, " and ")
+	return "Kafka " + strings.Join(versions, " and ")
 }
 
 func kafkaAdvice(err error, c *config.Config) string {

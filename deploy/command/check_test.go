@@ -1,9 +1,13 @@
 package command
 
 import (
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/afterclick/afterclick/deploy/local/localtest"
 )
@@ -21,7 +25,7 @@ func TestCheck(t *testing.T) {
 		code   int
 		says   []string
 	}{
-		"all right": {all, nil, 0, []string{"ok     kafka: 1 brokers, version ", "ok     topic orders: 3 partitions", "ok     clickhouse: version ",
+		"all right": {all, nil, 0, []string{"ok     kafka: 1 brokers, Kafka ", "ok     topic orders: 3 partitions", "ok     clickhouse: version ",
 			"note   topic afterclick.clicks: is not there yet", "ok     database " + o.Auth.Database + ": 1 tables", "ok     rights: default may", "data folder"}},
 		"a topic is missing": {all[:3], nil, 1, []string{"WRONG  topic reviews: is not there: create it", "ok     topic orders"}},
 		"another name":       {append(all[:3:3], "opinions"), []string{"topics.reviews=opinions"}, 0, []string{"ok     topic opinions"}},
@@ -60,5 +64,55 @@ func TestCheck(t *testing.T) {
 	}
 	if left, _ := filepath.Glob(filepath.Join(dir, ".*")); len(left) > 0 {
 		t.Errorf("check left %v", left)
+	}
+}
+
+// TestCheckRights logs in as users who may do all, little, and nothing.
+func TestCheckRights(t *testing.T) {
+	_, o := localtest.ClickHouse(t)
+	allow := func(resource kmsg.ACLResourceType, name string, pattern kmsg.ACLResourcePatternType, ops ...kmsg.ACLOperation) (acls []kfake.ACL) {
+		for _, op := range ops {
+			acls = append(acls, kfake.ACL{Resource: resource, Name: name, Pattern: pattern, Operation: op, Allow: true})
+		}
+		return acls
+	}
+	const topic, literal, prefixed = kmsg.ACLResourceTypeTopic, kmsg.ACLResourcePatternTypeLiteral, kmsg.ACLResourcePatternTypePrefixed
+	all := allow(topic, "afterclick.", prefixed, kmsg.ACLOperationAll)
+	all = append(all, allow(kmsg.ACLResourceTypeGroup, "afterclick.", prefixed, kmsg.ACLOperationAll)...)
+	all = append(all, allow(kmsg.ACLResourceTypeTransactionalId, "afterclick", prefixed, kmsg.ACLOperationAll)...)
+	var little []kfake.ACL
+	for _, name := range []string{"clickstream", "orders", "deliveries", "reviews"} {
+		all = append(all, allow(topic, name, literal, kmsg.ACLOperationRead, kmsg.ACLOperationDescribe)...)
+		little = append(little, allow(topic, name, literal, kmsg.ACLOperationDescribe)...)
+	}
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.EnableSASL(), kfake.EnableACLs(),
+		kfake.SeedTopics(2, "clickstream", "orders", "deliveries", "reviews"), kfake.SeedTopics(2, "afterclick.clicks"),
+		kfake.User("PLAIN", "all", "p", all...), kfake.User("PLAIN", "little", "p", little...), kfake.User("PLAIN", "nobody", "p"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cluster.Close()
+	password := filepath.Join(t.TempDir(), "password")
+	if err := os.WriteFile(password, []byte("p\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for user, want := range map[string]struct {
+		code int
+		says []string
+	}{
+		"all":    {0, []string{"ok     topic clickstream: 2 partitions", "ok     topic afterclick.clicks: 2 partitions"}},
+		"little": {1, []string{"WRONG  topic clickstream: we must not read it", "WRONG  topic afterclick.clicks: ", "WRONG  group afterclick.routes: ", "WRONG  transactions: "}},
+		"nobody": {1, []string{"WRONG  topic clickstream: ", "WRONG  group afterclick.sessions: "}},
+	} {
+		code, stdout, stderr := run(t, "", append(on(o), "check", "-s", "kafka.brokers="+cluster.ListenAddrs()[0], "-s", "kafka.sasl.mechanism=plain",
+			"-s", "kafka.sasl.user="+user, "-s", "kafka.sasl.password_file="+password)...)
+		if code != want.code || stderr != "" {
+			t.Errorf("%s: code %d, want %d\n%s%s", user, code, want.code, stdout, stderr)
+		}
+		for _, s := range want.says {
+			if !strings.Contains(stdout, s) {
+				t.Errorf("%s: does not say %q:\n%s", user, s, stdout)
+			}
+		}
 	}
 }

@@ -102,39 +102,3 @@ func (b *body) close() error {
 
 // abandon sends what was written so far, without a proper end.
 func (b *body) abandon() { b.close() }
-
-// frameWriter writes ClickHouse's compressed frames of up to a megabyte.
-type frameWriter struct {
-	w   io.Writer
-	c   *compress.Writer
-	buf []byte
-}
-
-const frameSize = 1 << 20
-
-func (f *frameWriter) Write(p []byte) (n int, err error) {
-	for len(p) > 0 {
-		m := min(frameSize-len(f.buf), len(p))
-		f.buf = append(f.buf, p[:m]...)
-		p, n = p[m:], n+m
-		if len(f.buf) == frameSize {
-			if err := f.Close(); err != nil {
-				return n, err
-			}
-		}
-	}
-	return n, nil
-}
-
-// Close sends the frame that was begun.
-func (f *frameWriter) Close() error {
-	if len(f.buf) == 0 {
-		return nil
-	}
-	if err := f.c.Compress(f.buf); err != nil {
-		return err
-	}
-	f.buf = f.buf[:0]
-	_, err := f.w.Write(f.c.Data)
-	return err
-}

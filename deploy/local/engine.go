@@ -63,9 +63,15 @@ func Open(ctx context.Context, dir string) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
+	// Without a config of our own the engine would take a config.xml that happens to lie in the current folder.
+	config := filepath.Join(dir, "config.xml")
+	if err := os.WriteFile(config, []byte("<clickhouse></clickhouse>\n"), 0o644); err != nil {
+		return nil, fmt.Errorf("write the ClickHouse config: %w", err)
+	}
 	e := &Engine{lib: lib, path: dir, slots: make(chan struct{}, maxConcurrent)}
 	e.args = []string{
 		"--path=" + dir,
+		"--config-file=" + config,
 		// libchdb differs from a server in these defaults; a statement that works here must work there.
 		"--implicit_select=0",
 		"--allow_introspection_functions=0",
@@ -184,8 +190,9 @@ func (c *conn) interrupt(ctx context.Context) (stop func()) {
 	if ctx.Done() == nil {
 		return func() {}
 	}
-	over := make(chan struct{})
+	over, ended := make(chan struct{}), make(chan struct{})
 	cancel := context.AfterFunc(ctx, func() {
+		defer close(ended)
 		// Again and again: the query may not have reached system.processes yet when the first one looks.
 		for wait := 5 * time.Millisecond; ; wait = min(2*wait, 200*time.Millisecond) {
 			killer, err := c.e.open()
@@ -201,5 +208,10 @@ func (c *conn) interrupt(ctx context.Context) (stop func()) {
 			}
 		}
 	})
-	return func() { cancel(); close(over) }
+	return func() {
+		if !cancel() {
+			close(over)
+			<-ended // its connection must not outlive the engine
+		}
+	}
 }

@@ -25,17 +25,19 @@ const maxStatement = 1 << 20
 type Handler struct {
 	engine   *Engine
 	version  string
+	timezone string
 	sessions sessions
 	limits   map[string]string
 }
 
 // NewHandler returns the protocol's handler; readerLimits are for "reader", nil takes ReaderLimits.
 func NewHandler(ctx context.Context, e *Engine, readerLimits map[string]string) (*Handler, error) {
-	version, err := e.QueryBytes(ctx, Query{SQL: "SELECT version()"})
+	version, err := e.QueryBytes(ctx, Query{SQL: "SELECT version(), timezone()"})
 	if err != nil {
 		return nil, fmt.Errorf("ask the ClickHouse engine for its version: %w", err)
 	}
-	return &Handler{engine: e, version: strings.TrimSpace(string(version)), limits: readerLimits}, nil
+	number, timezone, _ := strings.Cut(strings.TrimSpace(string(version)), "\t")
+	return &Handler{engine: e, version: number, timezone: timezone, limits: readerLimits}, nil
 }
 
 // Close ends the HTTP sessions that are open. The engine stays open.
@@ -96,7 +98,7 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("X-ClickHouse-Query-Id", req.queryID)
-	w.Header().Set("X-ClickHouse-Timezone", time.Local.String())
+	w.Header().Set("X-ClickHouse-Timezone", h.timezone)
 	if tz := req.query.Settings["session_timezone"]; tz != "" {
 		w.Header().Set("X-ClickHouse-Timezone", tz)
 	}

@@ -135,6 +135,7 @@ func TestInserts(t *testing.T) {
 		{"SETTINGS before FORMAT", "INSERT INTO t SETTINGS input_format_csv_skip_first_lines = 1, max_insert_block_size = 7 FORMAT CSV", "h\n1,x\n", "1 x"},
 		{"SETTINGS behind FORMAT", "INSERT INTO t FORMAT CSV SETTINGS format_csv_delimiter = ';'", "1;x\n", "1 x"},
 		{"a comment before the rows", "", "/* INSERT */ INSERT INTO t -- FORMAT TSV\nFORMAT CSV\n5,x\n", "5 x"},
+		{"many VALUES", "", "INSERT INTO t VALUES " + strings.Repeat("(1, 'x'), ", 200_000) + "(2, 'y')", strings.Repeat("1 x,", 200_000) + "2 y"},
 		{"no rows", "INSERT INTO t FORMAT CSV", "", ""},
 	} {
 		t.Run(c.what, func(t *testing.T) {
@@ -144,7 +145,7 @@ func TestInserts(t *testing.T) {
 				t.Fatalf("got %d %q", status, body)
 			}
 			if got := ask(t, "SELECT arrayStringConcat(groupArray(a || ' ' || format), ',') FROM (SELECT toString(a) AS a, format FROM "+db+".t ORDER BY a)"); got != c.want {
-				t.Errorf("got %q, want %q", got, c.want)
+				t.Errorf("got %.200q, want %.200q", got, c.want)
 			}
 		})
 	}
@@ -182,6 +183,34 @@ func TestInserts(t *testing.T) {
 			t.Errorf("got %q", got)
 		}
 	})
+}
+
+// TestInsertSettings: what clients ask of an insert is done.
+func TestInsertSettings(t *testing.T) {
+	db := database(t)
+	run(t, "CREATE TABLE "+db+".t (a UInt32) ENGINE = MergeTree ORDER BY a SETTINGS non_replicated_deduplication_window = 100")
+	insert := func(want int, parameters ...string) {
+		t.Helper()
+		if status, body, _ := post(t, "1\n2\n", append(parameters, "query=INSERT INTO "+db+".t FORMAT TSV")...); status != want {
+			t.Errorf("%v: %d %s", parameters, status, body)
+		}
+	}
+	count := func(want string) {
+		t.Helper()
+		if got := ask(t, "SELECT count() FROM "+db+".t"); got != want {
+			t.Errorf("%s rows, want %s", got, want)
+		}
+	}
+	insert(200, "insert_deduplication_token=a")
+	insert(200, "insert_deduplication_token=a")
+	count("2")
+	insert(200, "insert_deduplication_token=b")
+	count("4")
+	insert(500, "readonly=2")
+	insert(500, "readonly=1")
+	count("4")
+	insert(200, "async_insert=1", "wait_for_async_insert=1", "insert_deduplication_token=c")
+	count("6")
 }
 
 // TestBrokenOffInsert loses the client in the middle of an insert; nothing of it may show.
@@ -247,7 +276,11 @@ func TestForeignPagesAreRefused(t *testing.T) {
 }
 
 func TestSessions(t *testing.T) {
-	defer testServer.handler.Close()
+	defer func() {
+		testServer.handler.Close()
+		testServer.handler.sessions.closed = false
+		waitIdle(t)
+	}()
 	post(t, "CREATE TEMPORARY TABLE mine (a UInt8)", "session_id=s1")
 	post(t, "INSERT INTO mine VALUES (7)", "session_id=s1")
 	post(t, "SET max_threads = 3", "session_id=s1")

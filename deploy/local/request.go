@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"compress/gzip"
 	"compress/zlib"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -12,7 +11,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/ClickHouse/ch-go/compress"
 	"github.com/klauspost/compress/zstd"
 )
 
@@ -59,7 +57,7 @@ func parseRequest(r *http.Request, limits map[string]string) (*request, error) {
 		}
 		req.query.Access = NoWrites
 	}
-	return req, req.statement(values.Get("query"), body)
+	return req, req.statement(values.Get("query"), body, r.ContentLength)
 }
 
 func badRequest(format string, args ...any) error {
@@ -90,20 +88,9 @@ func bodyOf(r *http.Request, values url.Values) (body io.Reader, err error) {
 		return nil, &Error{Code: 271, Name: "CANNOT_DECOMPRESS", Message: "The body is not " + r.Header.Get("Content-Encoding") + ": " + err.Error() + "."}
 	}
 	if on(values.Get("decompress")) {
-		body = &frames{compress.NewReader(body)}
+		body = &frameReader{r: body}
 	}
 	return body, nil
-}
-
-// frames reads ClickHouse's compressed frames; their reader wraps the end of the stream into an error.
-type frames struct{ r *compress.Reader }
-
-func (f *frames) Read(p []byte) (int, error) {
-	n, err := f.r.Read(p)
-	if err != nil && errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
-		err = io.EOF
-	}
-	return n, err
 }
 
 // form takes the statement and parameters out of a posted form.
@@ -211,7 +198,7 @@ func (req *request) parameters(values url.Values) (err error) {
 func on(value string) bool { return value != "" && value != "0" && value != "false" }
 
 // statement finds the statement in the URL and the body, and where the rows of an INSERT begin.
-func (req *request) statement(sql string, body io.Reader) error {
+func (req *request) statement(sql string, body io.Reader, length int64) error {
 	if sql != "" {
 		if head, ok := parseInsert(sql+"\n", true); ok && head.format != "" {
 			return req.insertFrom(head, sql+"\n", body)
@@ -219,7 +206,11 @@ func (req *request) statement(sql string, body io.Reader) error {
 		sql += "\n"
 	}
 	// A first look is enough for the head of an INSERT; only other statements are read to their end.
-	buffer := make([]byte, 64<<10)
+	look := int64(64 << 10)
+	if length > 0 && length < look {
+		look = length + 1
+	}
+	buffer := make([]byte, look)
 	n, err := fill(body, buffer)
 	if err == nil {
 		if head, ok := parseInsert(sql+string(buffer), false); ok && head.format != "" {

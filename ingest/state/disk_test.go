@@ -150,12 +150,12 @@ func (m *model) equal(t *testing.T, s *Store) {
 }
 
 func testOptions(t *testing.T, m *model, fs vfs.FS, dir string) Options {
-	return Options{Dir: dir, FS: fs, Origin: Origin{Cluster: "c", Topic: "states", TopicID: "id", Partition: 3}, End: m.next,
+	return Options{Dir: dir, fs: fs, Origin: Origin{Cluster: "c", Topic: "states", TopicID: "id", Partition: 3}, End: m.next,
 		MaxAge: 12 * time.Hour, Every: time.Second, Budget: NewBudget(3 * slabSize), slice: 100_000,
 		Log: slog.New(slog.NewTextHandler(t.Output(), nil))}
 }
 
-func open(t *testing.T, o Options) (*Store, int64) {
+func open(t testing.TB, o Options) (*Store, int64) {
 	t.Helper()
 	s, from, err := Open(context.Background(), o)
 	if err != nil {
@@ -194,7 +194,7 @@ func TestLocalStoreEqualsModel(t *testing.T) {
 		fs := vfs.NewCrashableMem()
 		s, from := open(t, testOptions(t, m, fs, "p"))
 		local, midway, evicted, made := 0, 0, 0, 0
-		for range 1200 {
+		for range 500 {
 			m.epoch(s, keys, m.r.IntN(200))
 			m.look(t, s, keys, 50)
 			m.now = m.now.Add(50 * time.Millisecond)
@@ -207,7 +207,7 @@ func TestLocalStoreEqualsModel(t *testing.T) {
 			if m.r.IntN(100) == 0 {
 				m.compact()
 			}
-			if m.r.IntN(60) > 0 {
+			if m.r.IntN(30) > 0 {
 				runtime.Gosched()
 				continue
 			}

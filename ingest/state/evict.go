@@ -36,6 +36,13 @@ func elsewhere(key []byte) location { return onDisk | location(maphash.Bytes(els
 // evict takes the states of the oldest slabs out of memory while that is over the budget, at most so many slabs. States that the local
 // store does not have move to the newest slab; a slab with many of them waits for a checkpoint. No slice may be on its way.
 func (s *Store) evict(most int) {
+	for i := 0; i < len(s.slabs) && s.spare > 0 && s.budget.over(); i++ {
+		if sl := &s.slabs[i]; sl.data != nil && len(sl.data) == 0 && i != s.current {
+			s.hold(-cap(sl.data))
+			sl.data = nil
+			s.spare--
+		}
+	}
 	for ; most > 0 && s.budget.over(); most-- {
 		oldest := -1
 		for i := range s.slabs {

@@ -17,7 +17,6 @@ import (
 // Options say where a local store is and what may be believed of it.
 type Options struct {
 	Dir    string // of this partition alone
-	FS     vfs.FS // nil: the operating system's
 	Origin Origin
 	// First and End are the offsets of the changelog's first record and of the next one to be written.
 	First, End int64
@@ -28,7 +27,8 @@ type Options struct {
 	Check  func(value []byte) error // refuses values that are damaged, or from a newer version
 	Log    *slog.Logger
 
-	slice int // bytes, for tests
+	fs    vfs.FS // for tests; nil: the operating system's
+	slice int    // bytes, for tests
 }
 
 // closeWait is how long Open waits for the directory's present owner.
@@ -38,8 +38,8 @@ const closeWait = time.Minute
 // any doubt about, says why, and begins with an empty one; if there can be no local store at all, it returns one in memory.
 // It fails only when ctx ends. The store must be closed.
 func Open(ctx context.Context, o Options) (s *Store, from int64, err error) {
-	if o.FS == nil {
-		o.FS = vfs.Default
+	if o.fs == nil {
+		o.fs = vfs.Default
 	}
 	if o.slice == 0 {
 		o.slice = sliceBytes
@@ -57,7 +57,7 @@ func Open(ctx context.Context, o Options) (s *Store, from int64, err error) {
 	}
 	// A doubt at the first attempt removes the directory. The second begins with an empty one.
 	for attempt := range 2 {
-		s.disk = &disk{dir: o.Dir, fs: o.FS, log: o.Log, checkpoint: checkpoint{every: o.Every, most: o.slice, origin: o.Origin}}
+		s.disk = &disk{dir: o.Dir, fs: o.fs, log: o.Log, checkpoint: checkpoint{every: o.Every, most: o.slice, origin: o.Origin}}
 		var m *marker
 		var doubt error
 		if m, doubt = s.disk.open(&o); doubt == nil && m == nil {
@@ -104,7 +104,7 @@ func (d *disk) open(o *Options) (*marker, error) {
 		return nil, nil
 	}
 	m, err := d.readMarker()
-	if err != nil {
+	if err != nil || m == nil {
 		return nil, err
 	}
 	now := time.Now()
@@ -129,10 +129,13 @@ func (d *disk) open(o *Options) (*marker, error) {
 	return m, nil
 }
 
+// readMarker returns nil if there is none and no state either.
 func (d *disk) readMarker() (*marker, error) {
 	b, closer, err := d.db.Get(markKey)
 	if errors.Is(err, pebble.ErrNotFound) {
-		return nil, errors.New("it has no complete checkpoint yet")
+		some := errors.New("it has no complete checkpoint yet")
+		err := d.each(context.Background(), func(uint64, []byte, []byte, event.Time) error { return some })
+		return nil, err
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read its mark: %w", err)

@@ -17,7 +17,7 @@ import (
 const slabSize = 1 << 20
 
 // spareSlabs is how many empty slabs wait to be used again; the memory of more goes back to the collector.
-const spareSlabs = 8
+const spareSlabs = 4
 
 // A location packs the slab's number and the offset in it, so that the index holds no pointers; or it says that the entry is on disk,
 // and keeps a second hash of its key, so that keys can be told apart without reading.

@@ -79,42 +79,58 @@ var mediums = map[string]string{"cpc": Ads, "ppc": Ads, "cpm": Ads, "cpv": Ads, 
 	"affiliate": Affiliate, "affiliates": Affiliate, "partner": Affiliate, "price_comparison": PriceComparison,
 	"pricecomparison": PriceComparison, "comparison": PriceComparison, "review": ReviewSite, "reviews": ReviewSite, "referral": Referral}
 
-// EntryOf tells how a click came here. UTM parameters and click ids are believed first, then the referrer. A click from the shop's
-// own pages or back from a payment is no entry; neither is one that says nothing (no URL, no referrer). A URL alone is direct.
-func EntryOf(pageURL, referrer string) Entry {
-	host, _, query := split(pageURL)
-	from := ""
-	if referrer != "" {
-		h, _, _ := split(referrer)
-		from = site(h)
+// Visit tells the path of a click's page (see Path) and how the click came here. UTM parameters and click ids are believed first,
+// then the referrer. A click from the shop's own pages or back from a payment is no entry; neither is one that says nothing (no
+// URL, no referrer). A URL alone is direct.
+func Visit(pageURL, referrer string) (path string, e Entry) {
+	host, path, query, origin := split(pageURL)
+	if path == "" && pageURL != "" {
+		path = "/"
 	}
-	fromName, fromOwned := name(from)
-	if from != "" {
-		own := site(host)
-		_, owned := name(own)
-		if fromOwned == owned || payments[fromName] {
-			from = ""
-			if query == "" {
-				return Entry{}
-			}
+	path = Clip(path, MaxPath)
+	if strings.Contains(query, "utm_") || strings.Contains(query, "clid=") || strings.Contains(query, "braid=") {
+		from := site(outside(host, referrer))
+		if e = tagged(query, from); e.Channel != "" {
+			return path, e
 		}
 	}
-	if strings.IndexByte(query, '=') > 0 {
-		if e := tagged(query, from); e.Channel != "" {
-			return e
+	if referrer == "" {
+		if pageURL != "" {
+			e.Channel = Direct
 		}
+		return path, e
 	}
-	switch {
-	case from != "":
-		e := Entry{Channel: byHost(from, fromName), Referrer: Clean(from, 128)}
+	if n := len(referrer); origin > 0 && n > origin && referrer[origin] == '/' && referrer[:origin] == pageURL[:origin] {
+		return path, e // most clicks come from the page before
+	}
+	if from := outside(host, referrer); from != "" {
+		from = site(from)
+		n, _ := name(from)
+		e = Entry{Channel: byHost(from, n), Referrer: Clean(from, 128)}
 		if host == "" && e.Channel == Referral {
-			return Entry{} // a page without a host: the referrer may well be the shop itself
+			e = Entry{} // a page without a host: the referrer may well be the shop itself
 		}
-		return e
-	case referrer == "" && pageURL != "":
-		return Entry{Channel: Direct}
 	}
-	return Entry{}
+	return path, e
+}
+
+// outside is the referrer's host, or nothing if that is the shop itself or a payment.
+func outside(host, referrer string) string {
+	if referrer == "" {
+		return ""
+	}
+	from, _, _, _ := split(referrer)
+	if from == host || from == "" {
+		return ""
+	}
+	n, owned := name(site(from))
+	if payments[n] {
+		return ""
+	}
+	if _, own := name(site(host)); own == owned {
+		return ""
+	}
+	return from
 }
 
 func byHost(host, name string) string {

@@ -15,42 +15,46 @@ func Path(u string) string {
 	if u == "" {
 		return ""
 	}
-	_, path, _ := split(u)
+	_, path, _, _ := split(u)
 	if path == "" {
 		return "/"
 	}
 	return Clip(path, MaxPath)
 }
 
-// split takes a URL apart: host without port, path, query. A relative URL has no host. It allocates nothing and takes whatever
-// comes, since what people track as URL is not always one.
-func split(u string) (host, path, query string) {
-	if i := strings.IndexByte(u, '#'); i >= 0 {
-		u = u[:i]
-	}
+// split takes a URL apart: host without port, path, query; and how many bytes of it are the origin, "https://host:port". A relative
+// URL has no host. It allocates nothing and takes whatever comes, since what people track as URL is not always one.
+func split(u string) (host, path, query string, origin int) {
 	if i := strings.IndexByte(u, '?'); i >= 0 {
 		u, query = u[:i], u[i+1:]
+		if i := strings.IndexByte(query, '#'); i >= 0 {
+			query = query[:i]
+		}
 	}
-	switch i := strings.Index(u, "://"); {
-	case i >= 0:
-		u = u[i+3:]
+	if i := strings.IndexByte(u, '#'); i >= 0 {
+		u, query = u[:i], ""
+	}
+	rest := u
+	switch i := strings.IndexByte(u, ':'); {
+	case i > 0 && strings.HasPrefix(u[i:], "://"):
+		rest = u[i+3:]
 	case strings.HasPrefix(u, "//"):
-		u = u[2:]
+		rest = u[2:]
 	default:
-		return "", u, query
+		return "", u, query, 0
 	}
-	if i := strings.IndexByte(u, '/'); i >= 0 {
-		host, path = u[:i], u[i:]
-	} else {
-		host = u
+	host = rest
+	if i := strings.IndexByte(rest, '/'); i >= 0 {
+		host, path = rest[:i], rest[i:]
 	}
+	origin = len(u) - len(path)
 	if i := strings.LastIndexByte(host, '@'); i >= 0 {
 		host = host[i+1:]
 	}
 	if i := strings.LastIndexByte(host, ':'); i >= 0 && !strings.HasSuffix(host, "]") {
 		host = host[:i]
 	}
-	return host, path, query
+	return host, path, query, origin
 }
 
 // site is a host in lower case without "www.", at most 128 bytes.

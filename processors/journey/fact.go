@@ -141,6 +141,7 @@ func (m *Machine) fact(e *event.Event) fact {
 			tOrdered: t.Ordered, tTrack: t.Track, tContact: t.Contact}
 		f.n = [nums]uint32{nBefore: t.SessionsBefore, nTracks: t.Tracks, nContacts: t.Contacts}
 	}
+	f.announce()
 	return f
 }
 

@@ -140,7 +140,7 @@ func (m *Machine) Settle(old []byte, _ bool, out *flow.Output) ([]byte, flow.Set
 	s.reset()
 	s.decode(old)
 	s.tell(out)
-	m.next = s.encode(m.next[:0])
+	m.next = s.allTold(m.next[:0], old)
 	return m.next, settled
 }
 

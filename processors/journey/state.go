@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/binary"
 	"fmt"
+	"math/bits"
 	"slices"
 
 	"github.com/afterclick/afterclick/processors/compact"
@@ -91,6 +92,7 @@ type fact struct {
 	hash uint64 // of the event's id; the session's id
 	kind kind
 	gone bool // a touch that is taken back; never stored
+	mask uint64
 	s    [strs]uint32
 	t    [times]event.Time
 	n    [nums]uint32
@@ -102,6 +104,7 @@ type told struct {
 	review   uint32 // of an opinion
 	revision uint64 // of the record that last changed the row
 	dirty    bool   // it is not written yet
+	at       int32  // where dirty is in the bytes that were decoded
 }
 
 type state struct {
@@ -193,25 +196,17 @@ func (s *state) encode(b []byte) []byte {
 		prev = f.time
 		w.Fixed64(f.hash)
 		w.Byte(byte(f.kind))
-		w.Uvarint(f.mask())
-		for _, v := range f.s {
-			if v != 0 {
-				w.Uvarint(uint64(v))
-			}
-		}
-		for _, v := range f.t {
-			if v != 0 {
-				w.Varint(int64(v - f.time))
-			}
-		}
-		for _, v := range f.n {
-			if v != 0 {
-				w.Uvarint(uint64(v))
-			}
-		}
-		for _, v := range f.f {
-			if v != 0 {
-				w.Float(v)
+		w.Uvarint(f.mask)
+		for mask := f.mask; mask != 0; mask &= mask - 1 {
+			switch i := bits.TrailingZeros64(mask); {
+			case i < strs:
+				w.Uvarint(uint64(f.s[i]))
+			case i < strs+times:
+				w.Varint(int64(f.t[i-strs] - f.time))
+			case i < strs+times+nums:
+				w.Uvarint(uint64(f.n[i-strs-times]))
+			default:
+				w.Float(f.f[i-strs-times-nums])
 			}
 		}
 	}
@@ -225,8 +220,20 @@ func (s *state) encode(b []byte) []byte {
 	return w.B
 }
 
-// mask has a bit for each field with a value.
-func (f *fact) mask() (mask uint64) {
+// allTold appends the bytes that were decoded, with nothing left to be written.
+func (s *state) allTold(b, old []byte) []byte {
+	b = append(b, old...)
+	b[1] &^= stateDirty
+	b[s.journey.at] = 0
+	for i := range s.opinions {
+		b[s.opinions[i].at] = 0
+	}
+	return b
+}
+
+// announce computes the mask, which has a bit for each field with a value.
+func (f *fact) announce() {
+	mask := uint64(0)
 	bit := uint64(1)
 	for _, v := range f.s {
 		if v != 0 {
@@ -252,7 +259,7 @@ func (f *fact) mask() (mask uint64) {
 		}
 		bit <<= 1
 	}
-	return mask
+	f.mask = mask
 }
 
 func putTold(w *compact.Writer, t told, top uint64) {
@@ -286,36 +293,36 @@ func (s *state) decode(b []byte) {
 		f.time = prev
 		f.hash = r.Fixed64()
 		f.kind = kind(r.Byte())
-		mask := r.Uvarint()
-		for i := 0; mask != 0; i, mask = i+1, mask>>1 {
-			switch {
-			case mask&1 == 0:
+		f.mask = r.Uvarint()
+		r.Bad = r.Bad || f.mask>>(strs+times+nums+floats) != 0
+		for mask := f.mask; mask != 0 && !r.Bad; mask &= mask - 1 {
+			switch i := bits.TrailingZeros64(mask); {
 			case i < strs:
 				f.s[i] = number()
 			case i < strs+times:
 				f.t[i-strs] = f.time + event.Time(r.Varint())
 			case i < strs+times+nums:
 				f.n[i-strs-times] = uint32(r.Uvarint())
-			case i < strs+times+nums+floats:
-				f.f[i-strs-times-nums] = r.Float()
 			default:
-				r.Bad = true
+				f.f[i-strs-times-nums] = r.Float()
 			}
 		}
 	}
 	top := r.Fixed64()
-	s.journey = getTold(&r, top)
+	getTold := func() told {
+		t := told{revision: top - r.Uvarint()}
+		t.at = int32(len(b) - len(r.B))
+		t.dirty = r.Byte() != 0
+		return t
+	}
+	s.journey = getTold()
 	for n := r.Count(); n > 0; n-- {
 		review := number()
-		o := getTold(&r, top)
+		o := getTold()
 		o.review = review
 		s.opinions = append(s.opinions, o)
 	}
 	if r.Bad {
 		panic("journey: a state is damaged")
 	}
-}
-
-func getTold(r *compact.Reader, top uint64) told {
-	return told{revision: top - r.Uvarint(), dirty: r.Byte() != 0}
 }

@@ -159,7 +159,7 @@ func sessionRow(s []*event.Click) table.Session {
 		}
 	}
 	for _, c := range s {
-		if e := enrich.EntryOf(c.URL, c.Referrer); e != (enrich.Entry{}) {
+		if _, e := enrich.Visit(c.URL, c.Referrer); e != (enrich.Entry{}) {
 			row.Channel, row.Referrer, row.Campaign = e.Channel, e.Referrer, e.Campaign
 			break
 		}

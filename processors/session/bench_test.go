@@ -2,6 +2,7 @@ package session_test
 
 import (
 	"fmt"
+	"syscall"
 	"testing"
 	"time"
 
@@ -21,12 +22,19 @@ var agents = []string{
 var path = []event.Type{event.Page, event.ProductList, event.Product, event.ReviewsRead, event.Product, event.CartAdded, event.CartViewed,
 	event.CheckoutStarted, event.CheckoutStep, event.CheckoutCompleted}
 
+// page of click n: some are looked at twice.
+func page(v, n int) string {
+	product := func(i int) string { return fmt.Sprintf("product/%d?color=red", (v*7+i*13)%5000) }
+	return [...]string{"", "c/shoes?sort=price", product(0), product(0), product(1), product(1), "cart", "checkout/address", "checkout/payment",
+		"checkout/thanks"}[n]
+}
+
 // click n of visitor v, as an edge would send it.
 func click(e *event.Click, v, n int) {
 	*e = event.Click{Header: event.Header{ID: event.ID(fmt.Sprintf("%08x-%04x-4000-8000-000000000000", v, n)), Type: path[n%len(path)],
 		Time: day.Add(time.Duration(n)*40*time.Second + time.Duration(v)*time.Millisecond), Source: "web"},
 		Visitor: event.VisitorID(fmt.Sprintf("v-%08d", v)), Session: "", Country: "DE", UserAgent: agents[v%len(agents)],
-		URL: fmt.Sprintf("https://shop.example/product/%d?color=red", (v*7+n*13)%5000), Referrer: "https://shop.example/"}
+		URL: "https://shop.example/" + page(v, n), Referrer: "https://shop.example/"}
 	switch {
 	case n == 0:
 		e.Referrer = "https://www.google.com/"
@@ -53,14 +61,18 @@ func BenchmarkClick(b *testing.B) {
 	var out flow.Output
 	e := event.Event{Topic: event.Clickstream}
 	bytes, full := 0, 0
+	var used time.Duration
+	before := cpu(b)
 	b.ReportAllocs()
 	b.ResetTimer()
 	for i := 0; i < b.N; i++ {
 		if i%block == 0 {
 			b.StopTimer()
+			used += cpu(b) - before
 			for j := range clicks {
 				click(&clicks[j], (i+j)%visitors, (i+j)/visitors%10)
 			}
+			before = cpu(b)
 			b.StartTimer()
 		}
 		e.Click = &clicks[i%block]
@@ -86,6 +98,7 @@ func BenchmarkClick(b *testing.B) {
 			out.Reset()
 		}
 	}
+	b.ReportMetric(float64(used+cpu(b)-before)/float64(b.N), "cpu-ns/op")
 	if full > 0 {
 		b.ReportMetric(float64(bytes)/float64(full), "B/state")
 	}
@@ -106,6 +119,7 @@ func BenchmarkMachine(b *testing.B) {
 	var total int
 	e := event.Event{Topic: event.Clickstream}
 	b.ReportAllocs()
+	before := cpu(b)
 	for i := 0; b.Loop(); i++ {
 		if i%10 == 0 {
 			total += len(state)
@@ -120,5 +134,45 @@ func BenchmarkMachine(b *testing.B) {
 		next, _ = m.Settle(next, false, &out)
 		state = append(state[:0], next...)
 	}
+	b.ReportMetric(float64(cpu(b)-before)/float64(b.N), "cpu-ns/op")
 	b.ReportMetric(float64(total)/float64(b.N/10+1), "B/state")
+}
+
+// BenchmarkBot is a visitor on the way to the limit of marks: the dearest state there is, ten thousand clicks from nothing to a bot.
+func BenchmarkBot(b *testing.B) {
+	for _, byTracker := range []bool{false, true} {
+		b.Run(fmt.Sprintf("tracker=%v", byTracker), func(b *testing.B) {
+			config := session.Default
+			config.ByTracker = byTracker
+			m, err := session.New(config)
+			if err != nil {
+				b.Fatal(err)
+			}
+			var out flow.Output
+			for b.Loop() {
+				var state []byte
+				largest := 0
+				for i := range config.MaxMarks + 1 {
+					e := event.Event{Topic: event.Clickstream, Click: &event.Click{Header: event.Header{ID: event.ID(fmt.Sprint(i)),
+						Type: event.Product, Time: day.Add(time.Duration(i) * 7 * time.Second), Source: "web"}, Visitor: "v",
+						Session: event.SessionID(fmt.Sprint("s", i/3)), URL: fmt.Sprintf("https://shop.example/product/%d", i)}}
+					next, _ := m.Apply(state, &e, flow.At{Revision: uint64(i), Clock: e.Click.Time}, &out)
+					next, _ = m.Settle(next, false, &out)
+					state = append(state[:0], next...)
+					largest = max(largest, len(state))
+					out.Reset()
+				}
+				b.ReportMetric(float64(largest), "B/largest")
+			}
+		})
+	}
+}
+
+// cpu is the processor time that the process has used: unlike the clock on the wall, it does not count the neighbours'.
+func cpu(b *testing.B) time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }

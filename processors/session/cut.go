@@ -1,13 +1,10 @@
 package session
 
 import (
-	"github.com/afterclick/afterclick/processors/compact"
 	"github.com/afterclick/afterclick/schemas/event"
 	"github.com/afterclick/afterclick/schemas/flow"
 	"github.com/afterclick/afterclick/schemas/table"
 )
-
-func view(b []byte) string { return compact.View(b) }
 
 // cut is a session as the marks have it: n of them from first on, those that the state's member says.
 type cut struct {

@@ -36,6 +36,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/afterclick/afterclick/processors/compact"
 	"github.com/afterclick/afterclick/processors/enrich"
 	"github.com/afterclick/afterclick/schemas/event"
 	"github.com/afterclick/afterclick/schemas/flow"
@@ -131,7 +132,7 @@ func (m *Machine) Apply(old []byte, e *event.Event, at flow.At, out *flow.Output
 			s.forgetAll()
 		}
 	}
-	hash := xxhash.Sum64String(string(c.ID))
+	hash := xxhash.Sum64String(string(c.ID)) >> 16
 	for i := range s.marks {
 		if s.marks[i].hash == hash {
 			return old, table.Duplicate
@@ -172,12 +173,17 @@ func (m *Machine) Settle(old []byte, force bool, out *flow.Output) ([]byte, flow
 	s.reset("")
 	s.decode(old)
 	m.cut()
+	touches := flags&stateTouch != 0
 	held := m.tell(force || s.bot, out)
 	if s.bot {
 		s.forgetAll() // its sessions have been told for good
 		s.bot = true
 	}
-	m.next = s.encode(m.next[:0])
+	if s.bot || touches {
+		m.next = s.encode(m.next[:0])
+	} else {
+		m.next = s.flagged(m.next[:0], old) // most often nothing else changed
+	}
 	return m.next, m.settled(held, s.end)
 }
 
@@ -206,13 +212,14 @@ func (m *Machine) mark(c *event.Click, hash uint64) mark {
 			}
 		}
 	}
-	set(fPage, enrich.Path(c.URL))
+	path, entry := enrich.Visit(c.URL, c.Referrer)
+	set(fPage, path)
+	if entry.Channel != "" {
+		m.pack = entry.Pack(m.pack[:0])
+		set(fEntry, compact.View(m.pack))
+	}
 	if c.UserAgent != "" {
 		set(fAgent, m.agents.Agent(c.UserAgent).Packed)
-	}
-	if e := enrich.EntryOf(c.URL, c.Referrer); e.Channel != "" {
-		m.pack = e.Pack(m.pack[:0])
-		set(fEntry, view(m.pack))
 	}
 	set(fCountry, c.Country)
 	set(fSource, string(c.Source))

@@ -73,16 +73,19 @@ func (c *Cell) Query(condition string, more ...string) string {
 
 // within is the condition that a row of the source belongs to the buckets.
 func (c *Cell) within(buckets []time.Time) string {
-	var list, months []string
+	var list, days, months []string
 	for _, b := range buckets {
 		list = append(list, table.Quote(b.Format(time.DateTime)))
+		if day := table.Quote(b.Format(time.DateOnly)); !slices.Contains(days, day) {
+			days = append(days, day)
+		}
 		if month := table.Quote(b.Format("2006-01-02")[:8] + "01 00:00:00"); !slices.Contains(months, month) {
 			months = append(months, month)
 		}
 	}
 	in := c.quarterHour() + " IN (" + strings.Join(list, ", ") + ")"
 	if c.key == "" {
-		return in
+		return "toDate(" + c.at + ") IN (" + strings.Join(days, ", ") + ") AND " + in
 	}
 	// FINAL cannot use a condition outside of the sort key before it has merged. So find first, without FINAL and in a few columns,
 	// the keys that any version has in these buckets.

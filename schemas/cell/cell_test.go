@@ -171,7 +171,7 @@ func TestCells(t *testing.T) {
 	ctx := context.Background()
 	runs := 0
 	rapid.Check(t, func(t *rapid.T) {
-		if runs++; runs > 12 {
+		if runs++; runs > 8 {
 			return // each takes a second of the engine
 		}
 		for _, s := range migrate.Schemas() {

@@ -63,7 +63,7 @@ func (r Refresher) Run(ctx context.Context) error {
 	if logger == nil {
 		logger = slog.Default()
 	}
-	last := time.Time{}
+	var last, told time.Time
 	for {
 		began := time.Now()
 		all := began.Sub(last) >= older
@@ -71,9 +71,10 @@ func (r Refresher) Run(ctx context.Context) error {
 		switch {
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
-		case err != nil:
+		case err != nil && began.Sub(told) >= time.Minute: // an outage is told now and then, not every time
 			logger.Warn("refreshing the aggregates failed, trying again", "error", err)
-		case all:
+			told = began
+		case err == nil && all:
 			last = began
 		}
 		// However much there is to do: leave the server most of its time.

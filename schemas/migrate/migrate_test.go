@@ -74,13 +74,16 @@ func TestUp(t *testing.T) {
 	}
 	// Every view can be read whole.
 	for _, v := range view.Views() {
+		if v.Columns == nil { // it has parameters
+			v.Name += "(since = '2026-03-14', until = '2026-03-15')"
+		}
 		rows, err := conn.Query(ctx, "SELECT * FROM "+v.Name)
 		if err != nil {
 			t.Errorf("%s: %v", v.Name, err)
 			continue
 		}
 		for i, name := range rows.Columns() {
-			if i >= len(v.Columns) || v.Columns[i].Name != name {
+			if v.Columns != nil && (i >= len(v.Columns) || v.Columns[i].Name != name) {
 				t.Errorf("%s: column %d is %s", v.Name, i, name)
 			}
 		}

@@ -20,31 +20,24 @@ func events() View {
 	}, "JSONExtractRaw(body, 'properties') AS properties")
 }
 
-// sessionClicks finds a click's session: the last one of the visitor that began before, if it lasted that long.
+// sessionClicks finds a click's session: the last one of the visitor that began before, if it lasted that long. It takes the period as
+// parameters, because no condition on the clicks' time would keep the join from reading all sessions there ever were. ClickHouse keeps
+// no comments for the columns of such a view.
 func sessionClicks() View {
 	return View{
-		Name:    "session_clicks",
-		Comment: "Clicks that count, each with its session. Filter by time: a day is quick, a year is not.",
-		Columns: []Column{
-			{"time", "DateTime64(3, 'UTC')", "When it happened, UTC."},
-			{"visitor", "String", "Device or browser id."},
-			{"session", "Nullable(UInt64)", "Id of the session; NULL if the click belongs to none."},
-			{"start", "Nullable(DateTime64(3, 'UTC'))", "Start of the session, UTC."},
-			{"type", "LowCardinality(String)", "What happened, such as product, cart_added."},
-			{"url", "String", "Address of the page."},
-			{"product", "String", "Product that the click names."},
-			{"order", "String", "Order that the click names."},
-			{"value", "Float64", "Value of the click, in its currency."},
-			{"customer", "String", "Known person's id, empty if not logged in."},
-			{"id", "String", "Id of the event."},
-			{"properties", "String", "The free properties of the event, as JSON."},
-		},
-		Query: `WITH s.visitor != '' AND e.time <= s.end AS inside
-SELECT e.time AS time, e.visitor AS visitor, if(inside, s.id, NULL) AS session, if(inside, s.start, NULL) AS start,
-    e.type AS type, e.url AS url, e.product AS product, e.order AS order, e.value AS value, e.customer AS customer, e.id AS id,
-    e.properties AS properties
-FROM (SELECT * FROM events WHERE kind = 'clickstream' AND status = 'accepted') AS e
-ASOF LEFT JOIN sessions AS s ON e.visitor = s.visitor AND e.time >= s.start`,
+		Name: "session_clicks",
+		Comment: "Clicks that count, each with its session: the columns of events, then session and session_start (NULL if it belongs to none). " +
+			"Example: SELECT session, count() FROM session_clicks(since = '2026-03-14', until = '2026-03-15') GROUP BY session.",
+		Query: `SELECT e.*, if(s.visitor != '' AND e.time <= s.end, s.id, NULL) AS session,
+    if(s.visitor != '' AND e.time <= s.end, s.start, NULL) AS session_start
+FROM (
+    SELECT * FROM events WHERE kind = 'clickstream' AND status = 'accepted'
+        AND time >= toDateTime64({since:String}, 3, 'UTC') AND time < toDateTime64({until:String}, 3, 'UTC')
+) AS e
+ASOF LEFT JOIN (
+    SELECT visitor, start, end, id FROM sessions -- a session is at most 24 hours long
+    WHERE start >= toDateTime64({since:String}, 3, 'UTC') - toIntervalDay(1) AND start < toDateTime64({until:String}, 3, 'UTC')
+) AS s ON e.visitor = s.visitor AND e.time >= s.start`,
 	}
 }
 

@@ -15,7 +15,7 @@ import (
 type View struct {
 	Name    string
 	Comment string
-	Columns []Column
+	Columns []Column // none for a view with parameters
 	Query   string
 }
 
@@ -27,15 +27,18 @@ type Column struct {
 // Create is the statement that makes the view, whether it exists or not.
 func (v View) Create() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "CREATE OR REPLACE VIEW %s\n(\n", v.Name)
+	fmt.Fprintf(&b, "CREATE OR REPLACE VIEW %s\n", v.Name)
 	for i, c := range v.Columns {
-		fmt.Fprintf(&b, "    %s %s COMMENT %s", table.Identifier(c.Name), c.Type, table.Quote(c.Comment))
-		if i < len(v.Columns)-1 {
-			b.WriteByte(',')
+		start, end := "    ", ",\n"
+		if i == 0 {
+			start = "(\n    "
 		}
-		b.WriteByte('\n')
+		if i == len(v.Columns)-1 {
+			end = "\n)\n"
+		}
+		fmt.Fprintf(&b, "%s%s %s COMMENT %s%s", start, table.Identifier(c.Name), c.Type, table.Quote(c.Comment), end)
 	}
-	fmt.Fprintf(&b, ")\nAS %s\nCOMMENT %s", v.Query, table.Quote(v.Comment))
+	fmt.Fprintf(&b, "AS %s\nCOMMENT %s", v.Query, table.Quote(v.Comment))
 	return b.String()
 }
 

@@ -50,7 +50,7 @@ func Open(dir string) (*History, error) {
 	}
 	h := &History{orders: len(t.orders), reviews: len(t.reviews)}
 	for _, o := range t.orders {
-		h.order(t, o)
+		h.order(o)
 	}
 	for _, r := range t.reviews {
 		h.review(t, r)
@@ -84,7 +84,7 @@ func header(kind event.Type, id string, t event.Time) event.Header {
 	return event.Header{ID: event.ID(source + "-" + string(kind) + "-" + id), Type: kind, Time: t, Source: source}
 }
 
-func (h *History) order(t *tables, o *order) {
+func (h *History) order(o *order) {
 	tell := func(kind event.Type, at event.Time, more func(*event.Order)) {
 		if at == 0 {
 			return

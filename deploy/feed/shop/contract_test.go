@@ -89,7 +89,7 @@ func newShop(t testing.TB, change func(*Config)) *Shop {
 
 // Every type of every topic comes, and each is what the contract's own types encode to, byte for byte.
 func TestContract(t *testing.T) {
-	s := newShop(t, func(c *Config) { c.Visits, c.Days, c.Duplicates = 1000, 45, 0 })
+	s := newShop(t, func(c *Config) { c.Visits, c.Days, c.Duplicates = 700, 45, 0 })
 	seen := map[event.Type]int{}
 	ids := map[event.ID]bool{}
 	for r := range s.Records() {

@@ -79,6 +79,11 @@ func NewLoad(cfg LoadConfig) (*Load, error) {
 	return l, nil
 }
 
+// Span is the time of the clicks.
+func (l *Load) Span() (from, to time.Time) {
+	return l.cfg.Start, l.cfg.Start.Add(time.Duration(float64(l.cfg.Events) / l.cfg.Rate * float64(time.Second)))
+}
+
 // Records is the whole stream. It can be had once.
 func (l *Load) Records() feed.Stream {
 	return func(yield func(feed.Record) bool) {

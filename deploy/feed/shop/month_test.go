@@ -41,6 +41,7 @@ type told struct {
 	scans                                    []event.Time // from the hand-over to the door
 	ratings                                  []float64    // 0 to 1
 	returned                                 string       // why
+	customer                                 event.CustomerID
 }
 
 var demoMonth = sync.OnceValue(func() *month {
@@ -123,7 +124,7 @@ func (m *month) order(o *event.Order) {
 	t := m.of(o.Order)
 	switch o.Type {
 	case event.Placed:
-		t.placed, t.country, t.warehouse = o.Time, o.Country, o.Warehouse
+		t.placed, t.country, t.warehouse, t.customer = o.Time, o.Country, o.Warehouse, o.Customer
 		for _, i := range o.Items {
 			t.products = append(t.products, i.Product)
 		}
@@ -259,6 +260,24 @@ func TestExperienceDecides(t *testing.T) {
 	t.Logf("ratings from 0 to 1: %.2f on time, %.2f late", kept, broken)
 	if kept-broken < 0.2 {
 		t.Errorf("ratings of late orders, %.2f, are not much below those of others, %.2f", broken, kept)
+	}
+}
+
+// A customer whose promise was broken comes back less often.
+func TestBrokenPromisesCostCustomers(t *testing.T) {
+	m := demoMonth()
+	lastOrder := map[event.CustomerID]event.Time{}
+	for _, o := range m.orders {
+		lastOrder[o.customer] = max(lastOrder[o.customer], o.placed)
+	}
+	until := event.TimeOf(m.shop.End().AddDate(0, 0, -10))
+	again := func(o *told) bool { return lastOrder[o.customer] > o.delivered }
+	settled := func(o *told) bool { return o.delivered > 0 && o.delivered < until }
+	kept, n := m.ratio(func(o *told) bool { return settled(o) && !isLate(o) }, again)
+	broken, k := m.ratio(func(o *told) bool { return settled(o) && isLate(o) }, again)
+	t.Logf("of %d kept promises %.3f ordered again, of %d broken ones %.3f", n, kept, k, broken)
+	if kept < 1.25*broken {
+		t.Error("broken promises cost nothing")
 	}
 }
 

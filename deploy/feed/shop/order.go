@@ -19,6 +19,7 @@ type order struct {
 	warehouse uint8
 	count     uint8
 	lines     [4]line
+	loyal     bool // comes again soon
 	untold    bool // the promise did not come with the order
 	reason    string
 	next      int
@@ -92,7 +93,6 @@ func (s *Shop) order(v *visit, t int64) uint64 {
 	if s.dice.chance(0.12) { // the nearest warehouse does not have it
 		o.warehouse = uint8(s.dice.below(len(warehouses)))
 	}
-	s.buyers.add(v.person.number)
 	s.plan(o)
 	s.waiting.push(o.steps[0].at, ref)
 	return o.number
@@ -109,6 +109,9 @@ func (s *Shop) live(t int64) (feed.Record, bool) {
 	} else {
 		s.waiting.drop()
 		s.orders.put(ref)
+	}
+	if st.what == delivered && o.loyal {
+		s.buyers.add(o.person.number)
 	}
 	switch {
 	case st.what == looksUp || st.what == asks:

@@ -10,6 +10,7 @@ type person struct {
 	devices int
 	share   bool // the household's people share their first device
 	keen    bool // buys more often than others
+	known   bool // has bought before
 }
 
 func (s *Shop) person(number uint64) person {
@@ -50,26 +51,29 @@ func (s *Shop) device(p *person, n int) (visitor uint64, agent uint16) {
 	return visitor, uint16(pickAgent(&d, kind))
 }
 
-// somebody chooses who comes next: a customer of old, one who bought lately, one who looked lately, or somebody new.
+// somebody chooses who comes next: a customer of old, one who bought lately and was content, one who looked lately, or somebody new.
 func (s *Shop) somebody() person {
 	d := &s.dice
 	var number uint64
+	known := false
 	switch x := d.float(); {
-	case x < 0.22:
+	case x < 0.20:
 		// Squared, so that some customers come far more often than others.
-		number = uint64(d.float() * d.float() * float64(s.regulars))
-	case x < 0.30:
-		number = s.buyers.pick(d)
+		number, known = uint64(d.float()*d.float()*float64(s.regulars)), true
+	case x < 0.32:
+		number, known = s.buyers.pick(d), true
 	case x < 0.48:
 		number = s.visitors.pick(d)
 	default:
 		number = s.newcomers
 		s.newcomers++
 	}
-	return s.person(number)
+	p := s.person(number)
+	p.known = known
+	return p
 }
 
-// customer is the number of p's account.
+// customerNumber is the number of p's account.
 func customerNumber(person uint64) uint64 { return 100000 + person }
 
 // ring remembers the last few numbers.

@@ -25,7 +25,7 @@ type Shop struct {
 	regulars  uint64 // people below this number are customers from the start
 	newcomers uint64 // the next person who was never here
 	visitors  ring   // people who came lately
-	buyers    ring   // ... and who ordered
+	buyers    ring   // ... and who got what they ordered and may come again
 	guest     person // who comes next
 	nextGuest int64
 	nextBot   int64
@@ -89,6 +89,9 @@ func New(cfg Config) (*Shop, error) {
 
 // End is when the history ends, and live traffic begins if the shop is endless.
 func (s *Shop) End() time.Time { return s.cfg.Start.Add(time.Duration(s.cfg.Days) * 24 * time.Hour) }
+
+// Span is the time of the history.
+func (s *Shop) Span() (from, to time.Time) { return s.cfg.Start, s.End() }
 
 // Incidents are the planned ones, with what they have done so far; of an endless shop, those of its history.
 func (s *Shop) Incidents() []Incident { return s.incidents.until(s.End().UnixMilli()) }

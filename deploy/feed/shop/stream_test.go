@@ -146,7 +146,7 @@ func TestConstantMemory(t *testing.T) {
 }
 
 func TestLoad(t *testing.T) {
-	cfg := LoadConfig{Seed: 3, Start: start, Rate: 2000, Live: 20_000, Events: 400_000}
+	cfg := LoadConfig{Seed: 3, Start: start, Rate: 600, Live: 6000, Events: 120_000}
 	l, err := NewLoad(cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -157,7 +157,7 @@ func TestLoad(t *testing.T) {
 	closest := time.Hour
 	for r := range l.Records() {
 		e := must(t, r)
-		if want := event.TimeOf(start) + event.Time(n*1000/2000); r.Time != want {
+		if want := event.TimeOf(start) + event.Time(n*1000/600); r.Time != want {
 			t.Fatalf("click %d happened at %s, want %s", n, r.Time, want)
 		}
 		v := string(r.Key)
@@ -189,7 +189,7 @@ func TestLoad(t *testing.T) {
 			whole++
 		}
 	}
-	if whole < 19_000 || len(sessions) != len(clicks) {
+	if whole < 5500 || len(sessions) != len(clicks) {
 		t.Errorf("%d visits of ten clicks, %d sessions of %d visitors", whole, len(sessions), len(clicks))
 	}
 	if share := float64(within) / float64(n); share < 0.95 {

@@ -61,7 +61,7 @@ type campaigns struct {
 	all []campaign
 }
 
-// at are the campaigns of t's day that run at t.
+// of are the campaigns of t's day, whether they run at t or not.
 func (c *campaigns) of(seed uint64, t int64) []campaign {
 	day := t / dayMS
 	if day != c.day || c.all == nil {

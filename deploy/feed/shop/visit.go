@@ -61,12 +61,11 @@ func (s *Shop) enter(t int64) {
 		n = d.below(p.devices)
 	}
 	v.visitor, v.agent = s.device(&p, n)
-	known := p.number < s.regulars
-	if known && d.chance(0.35) {
+	if p.known && d.chance(0.35) {
 		v.customer = customerNumber(p.number)
 	}
 	eager := channelBuys[s.landing.channel] * [3]float64{desktop: 1.25, mobile: 0.8, tablet: 1}[agents[v.agent].device]
-	if known {
+	if p.known {
 		eager *= 1.5
 	}
 	if p.keen {

@@ -28,7 +28,7 @@ COMMENT 'Every record of the four source topics that decodes, once per place in 
 CREATE TABLE IF NOT EXISTS stored_sessions
 (
     visitor String COMMENT 'Device or browser id.',
-    start DateTime64(3, 'UTC') COMMENT 'Time of the first event, UTC. Filter by it: the table is sorted by it.',
+    start DateTime64(3, 'UTC') COMMENT 'Time of the first event, UTC. Filter by it: the table is sorted by its day.',
     id UInt64 COMMENT 'Id of the session: a hash of visitor and start.',
     end DateTime64(3, 'UTC') COMMENT 'Time of the last event so far, UTC.',
     customer String COMMENT 'Known person\'s id, the last one seen in the session; empty if nobody logged in.',
@@ -62,7 +62,7 @@ CREATE TABLE IF NOT EXISTS stored_sessions
 )
 ENGINE = ReplacingMergeTree(revision, is_deleted)
 PARTITION BY toYYYYMM(start)
-ORDER BY (toStartOfFifteenMinutes(start), visitor, start)
+ORDER BY (toDate(start), toStartOfFifteenMinutes(start), visitor, toUnixTimestamp64Milli(start))
 COMMENT 'A visitor\'s activity without a gap of more than 30 minutes (unless configured otherwise), at most 24 hours. A new version of a row replaces the one before.';
 
 CREATE TABLE IF NOT EXISTS stored_identities

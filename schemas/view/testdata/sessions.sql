@@ -1,7 +1,7 @@
 CREATE OR REPLACE VIEW sessions
 (
     visitor String COMMENT 'Device or browser id.',
-    start DateTime64(3, 'UTC') COMMENT 'Time of the first event, UTC. Filter by it: the table is sorted by it.',
+    start DateTime64(3, 'UTC') COMMENT 'Time of the first event, UTC. Filter by it: the table is sorted by its day.',
     id UInt64 COMMENT 'Id of the session: a hash of visitor and start.',
     end DateTime64(3, 'UTC') COMMENT 'Time of the last event so far, UTC.',
     customer String COMMENT 'Known person\'s id, the last one seen in the session; empty if nobody logged in.',

@@ -1,0 +1,31 @@
+# The two that matter: make demo, make test.
+
+STATICCHECK := go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+# Packages with goroutines that share memory.
+RACE := ./ingest/... ./schemas/writer/...
+
+.PHONY: demo test build lint race clean
+
+# Everything on this machine, with nothing installed but Go and npm. DEMO=--once ends when all is in the tables.
+demo: build
+	bin/afterclick demo $(DEMO)
+
+# Tests run the real ClickHouse engine, which is fetched once.
+test:
+	go test ./...
+
+build:
+	CGO_ENABLED=0 go build -trimpath -o bin/afterclick .
+
+lint:
+	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "gofmt -w these: $$unformatted"; exit 1; fi
+	go vet ./...
+	$(STATICCHECK) ./...
+
+# Needs a C compiler: Go's race detector is linked with one.
+race:
+	CGO_ENABLED=1 go test -race $(RACE)
+
+clean:
+	rm -rf bin
