@@ -35,6 +35,7 @@ type marker struct {
 	Version int    `json:"version"`
 	Origin  Origin `json:"origin"`
 	Mark    Mark   `json:"mark"`
+	Slices  uint64 `json:"slices"` // written when it was made
 	States  int    `json:"states"` // about so many
 }
 
@@ -56,6 +57,8 @@ type checkpoint struct {
 	mark   Mark         // what this one will stand for
 	active bool         // one is being made
 	job    <-chan error // the write being waited for
+	total  total
+	gone   map[uint64]uint32 // deleted states that are still stored, with their checksums
 	items  []item
 	buf    []byte
 	made   int // complete checkpoints
@@ -101,7 +104,7 @@ func (s *Store) Step(now time.Time, at Mark) error {
 	case d.active:
 		d.active = false
 		if len(s.clashes) == 0 { // else the mark would promise states that are not on disk
-			m := marker{Version: markerVersion, Origin: d.origin, Mark: d.mark, States: s.Len()}
+			m := marker{Version: markerVersion, Origin: d.origin, Mark: d.mark, Slices: d.total.slices, States: s.Len()}
 			d.job = background(func() error { return d.writeMarker(m) })
 			d.made++
 		}
@@ -157,15 +160,34 @@ func (s *Store) slice() {
 		loc, ok := s.index[hash]
 		switch {
 		case !ok:
-			d.items = append(d.items, item{hash: hash, end: len(d.buf), gone: true})
-		case !loc.onDisk() && s.at(loc).dirty():
-			e := s.at(loc)
-			e.markClean()
+			if sum := d.reborn(hash); sum != 0 {
+				d.items = append(d.items, item{hash: hash, end: len(d.buf), gone: true})
+				d.total.replace(sum, 0)
+			}
+		case loc != onDisk && s.at(loc).dirty():
+			e, from := s.at(loc), len(d.buf)
 			d.buf = appendStored(d.buf, e)
 			d.items = append(d.items, item{hash: hash, end: len(d.buf)})
+			sum := checksum(d.buf[from:])
+			d.total.replace(e.stored(), sum)
+			e.setStored(sum)
+			e.markClean()
 		}
 	}
 	d.frozen = d.frozen[n:]
+	if len(d.items) > 0 {
+		d.total.slices++
+	}
+}
+
+// reborn returns and forgets the checksum of a deleted state that is still stored, 0 if it is not.
+func (d *disk) reborn(hash uint64) uint32 {
+	if len(d.gone) == 0 {
+		return 0
+	}
+	sum := d.gone[hash]
+	delete(d.gone, hash)
+	return sum
 }
 
 // writeSlice makes the slice durable.
@@ -179,6 +201,9 @@ func (d *disk) writeSlice() error {
 		return err
 	}
 	w := sstable.NewWriter(objstorageprovider.NewFileWritable(f), d.writer)
+	if err := w.Set(totalKey(d.items[0].hash), d.total.append(nil)); err != nil {
+		return errors.Join(err, w.Close())
+	}
 	from := 0
 	for i := range d.items {
 		it := &d.items[i]

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/cespare/xxhash/v2"
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/sstable"
 	"github.com/cockroachdb/pebble/v2/sstable/block"
@@ -39,7 +40,13 @@ func stateKey(hash uint64) []byte { return binary.BigEndian.AppendUint64(nil, ha
 
 var markKey = []byte("\xff\xff\xff\xff\xff\xff\xff\xffmark")
 
-// On disk a state's value is its expiry, 8 bytes, the length of its key, 4 bytes, the key, and its value.
+// stored is a state on disk: its expiry, 8 bytes, the length of its key, 4 bytes, the key, and its value.
+type stored struct {
+	key, value []byte
+	expires    event.Time
+	sum        uint32
+}
+
 const storedHeader = 12
 
 func appendStored(b []byte, e entry) []byte {
@@ -48,16 +55,19 @@ func appendStored(b []byte, e entry) []byte {
 	return append(append(b, e.key()...), e.value()...)
 }
 
-func parseStored(hash uint64, b []byte) (key, value []byte, expires event.Time, err error) {
+// checksum of a stored state is never 0.
+func checksum(b []byte) uint32 { return uint32(xxhash.Sum64(b)) | 1 }
+
+func parseStored(hash uint64, b []byte) (stored, error) {
 	if len(b) < storedHeader || uint64(binary.LittleEndian.Uint32(b[8:])) > uint64(len(b)-storedHeader) {
-		return nil, nil, 0, fmt.Errorf("the state with hash %016x is damaged", hash)
+		return stored{}, fmt.Errorf("the state with hash %016x is damaged", hash)
 	}
-	n := binary.LittleEndian.Uint32(b[8:])
-	expires, b = event.Time(binary.LittleEndian.Uint64(b)), b[storedHeader:]
-	if key, value = b[:n], b[n:]; Hash(key) != hash {
-		return nil, nil, 0, fmt.Errorf("the state with hash %016x has the key %.60q of another", hash, key)
+	n := storedHeader + binary.LittleEndian.Uint32(b[8:])
+	s := stored{key: b[storedHeader:n], value: b[n:], expires: event.Time(binary.LittleEndian.Uint64(b)), sum: checksum(b)}
+	if Hash(s.key) != hash {
+		return stored{}, fmt.Errorf("the state with hash %016x has the key %.60q of another", hash, s.key)
 	}
-	return key, value, expires, nil
+	return s, nil
 }
 
 // cache is shared by all local stores of the process. Values that are read come into memory, so it is for blocks of indexes.
@@ -128,47 +138,57 @@ func (d *disk) Fatalf(format string, args ...any) {
 }
 
 // get calls fn with the stored state of a hash.
-func (d *disk) get(hash uint64, fn func(key, value []byte, expires event.Time)) error {
+func (d *disk) get(hash uint64, fn func(stored)) error {
 	b, closer, err := d.db.Get(stateKey(hash))
 	if err != nil {
 		return fmt.Errorf("read the state with hash %016x: %w", hash, err)
 	}
 	defer closer.Close()
-	key, value, expires, err := parseStored(hash, b)
+	s, err := parseStored(hash, b)
 	if err == nil {
-		fn(key, value, expires)
+		fn(s)
 	}
 	return err
 }
 
-// each calls fn for every stored state, in the order of hashes, until fn returns an error.
-func (d *disk) each(ctx context.Context, fn func(hash uint64, key, value []byte, expires event.Time) error) (err error) {
+// each calls fn for every stored state, in the order of hashes, until fn returns an error, and returns the newest total that it met.
+func (d *disk) each(ctx context.Context, fn func(hash uint64, s stored) error) (newest total, err error) {
 	it, err := d.db.NewIterWithContext(ctx, &pebble.IterOptions{UpperBound: markKey})
 	if err != nil {
-		return err
+		return newest, err
 	}
 	defer func() { err = errors.Join(err, it.Close()) }()
 	for ok, n := it.First(), 0; ok; ok, n = it.Next(), n+1 {
 		if n%4096 == 0 && ctx.Err() != nil {
-			return ctx.Err()
+			return newest, ctx.Err()
 		}
-		if len(it.Key()) != 8 {
-			return fmt.Errorf("%x is no key of a state", it.Key())
-		}
-		hash := binary.BigEndian.Uint64(it.Key())
 		b, err := it.ValueAndErr()
 		if err != nil {
-			return err
+			return newest, err
 		}
-		key, value, expires, err := parseStored(hash, b)
+		if len(it.Key()) == 1 {
+			t, err := parseTotal(b)
+			if err != nil {
+				return newest, err
+			}
+			if t.slices > newest.slices {
+				newest = t
+			}
+			continue
+		}
+		if len(it.Key()) != 8 {
+			return newest, fmt.Errorf("%x is no key of a state", it.Key())
+		}
+		hash := binary.BigEndian.Uint64(it.Key())
+		s, err := parseStored(hash, b)
 		if err != nil {
-			return err
+			return newest, err
 		}
-		if err := fn(hash, key, value, expires); err != nil {
-			return err
+		if err := fn(hash, s); err != nil {
+			return newest, err
 		}
 	}
-	return it.Error()
+	return newest, it.Error()
 }
 
 // close ends Pebble, and removes the directory unless its contents can be trusted.

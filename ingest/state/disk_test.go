@@ -39,7 +39,7 @@ type model struct {
 }
 
 func newModel(seed uint64) *model {
-	return &model{r: rand.New(rand.NewPCG(seed, 1)), states: map[string][]byte{}, cleared: map[string]bool{}, mark: Mark{Offset: -1}, now: time.Now()}
+	return &model{r: rand.New(rand.NewPCG(seed, 1)), states: map[string][]byte{}, cleared: map[string]bool{}, mark: Mark{Offset: -1}, now: time.Now().Add(-2 * time.Hour)}
 }
 
 func (m *model) value() []byte {

@@ -3,7 +3,6 @@ package state
 import (
 	"context"
 	"fmt"
-	"hash/maphash"
 	"sync/atomic"
 
 	"github.com/afterclick/afterclick/schemas/event"
@@ -26,12 +25,6 @@ func (b *Budget) add(bytes int) {
 }
 
 func (b *Budget) over() bool { return b != nil && b.limit > 0 && b.used.Load() > b.limit }
-
-// elsewhereSeed makes the second hash of keys whose values are on disk. Together with the first it tells keys apart.
-var elsewhereSeed = maphash.MakeSeed()
-
-// elsewhere is the index entry of a key whose value is on disk.
-func elsewhere(key []byte) location { return onDisk | location(maphash.Bytes(elsewhereSeed, key)) }
 
 // evict takes the states of the oldest slabs out of memory while that is over the budget, at most so many slabs. States that the local
 // store does not have move to the newest slab; a slab with many of them waits for a checkpoint. No slice may be on its way.
@@ -70,7 +63,7 @@ func (s *Store) evict(most int) {
 				s.move(loc, e)
 				return
 			}
-			s.index[e.hash()] = elsewhere(e.key())
+			s.index[e.hash()] = onDisk
 			s.away++
 			n := e.size()
 			s.slabs[oldest].live -= n
@@ -80,35 +73,26 @@ func (s *Store) evict(most int) {
 	}
 }
 
-// fetch returns the entry of a hash, from disk if it must. nil: it could not be read, which is the end of the store.
-func (s *Store) fetch(hash uint64, loc location) entry {
-	if !loc.onDisk() {
-		return s.at(loc)
-	}
-	err := s.disk.get(hash, func(key, value []byte, expires event.Time) {
-		if elsewhere(key) == loc {
-			s.away--
-			loc = s.append(hash, key, value, expires)
-			s.index[hash] = loc
-		}
+// fetch brings the entry of a hash back into memory.
+func (s *Store) fetch(hash uint64) (loc location, e entry) {
+	err := s.disk.get(hash, func(st stored) {
+		loc = s.append(hash, st.key, st.value, st.expires)
+		e = s.at(loc)
+		e.setStored(st.sum)
+		s.index[hash] = loc
+		s.away--
 	})
-	if err == nil && loc.onDisk() {
-		err = fmt.Errorf("the state with hash %016x is another key's", hash)
+	if err != nil && s.err == nil {
+		s.err = fmt.Errorf("local store %s: %w", s.disk.dir, err)
 	}
-	if err != nil {
-		if s.err == nil {
-			s.err = fmt.Errorf("local store %s: %w", s.disk.dir, err)
-		}
-		return nil
-	}
-	return s.at(loc)
+	return loc, e
 }
 
 // eachAway calls fn for every entry that is only on disk.
 func (s *Store) eachAway(fn func(key, value []byte, expires event.Time) bool) {
 	stop := fmt.Errorf("stop")
-	err := s.disk.each(context.Background(), func(hash uint64, key, value []byte, expires event.Time) error {
-		if s.index[hash].onDisk() && !fn(key, value, expires) {
+	_, err := s.disk.each(context.Background(), func(hash uint64, st stored) error {
+		if s.index[hash] == onDisk && !fn(st.key, st.value, st.expires) {
 			return stop
 		}
 		return nil

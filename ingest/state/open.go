@@ -10,8 +10,6 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
-
-	"github.com/afterclick/afterclick/schemas/event"
 )
 
 // Options say where a local store is and what may be believed of it.
@@ -57,17 +55,15 @@ func Open(ctx context.Context, o Options) (s *Store, from int64, err error) {
 	}
 	// A doubt at the first attempt removes the directory. The second begins with an empty one.
 	for attempt := range 2 {
-		s.disk = &disk{dir: o.Dir, fs: o.fs, log: o.Log, checkpoint: checkpoint{every: o.Every, most: o.slice, origin: o.Origin}}
+		s.disk = &disk{dir: o.Dir, fs: o.fs, log: o.Log, checkpoint: checkpoint{every: o.Every, most: o.slice, origin: o.Origin, gone: map[uint64]uint32{}}}
 		var m *marker
 		var doubt error
 		if m, doubt = s.disk.open(&o); doubt == nil && m == nil {
-			s.disk.next = time.Now().Add(o.Every)
 			return s, 0, nil
 		}
 		if doubt == nil {
 			s.clear(m.States)
-			if doubt = s.load(ctx, o.Check); doubt == nil {
-				s.disk.next = time.Now().Add(o.Every)
+			if doubt = s.load(ctx, &o, m); doubt == nil {
 				return s, m.Mark.Offset, nil
 			}
 		}
@@ -134,7 +130,7 @@ func (d *disk) readMarker() (*marker, error) {
 	b, closer, err := d.db.Get(markKey)
 	if errors.Is(err, pebble.ErrNotFound) {
 		some := errors.New("it has no complete checkpoint yet")
-		err := d.each(context.Background(), func(uint64, []byte, []byte, event.Time) error { return some })
+		_, err := d.each(context.Background(), func(uint64, stored) error { return some })
 		return nil, err
 	}
 	if err != nil {
@@ -149,23 +145,37 @@ func (d *disk) readMarker() (*marker, error) {
 }
 
 // load reads the states into memory, and where that is full, only into the index.
-func (s *Store) load(ctx context.Context, check func([]byte) error) error {
+func (s *Store) load(ctx context.Context, o *Options, m *marker) error {
+	d := s.disk
 	return guard(func() error {
-		return s.disk.each(ctx, func(hash uint64, key, value []byte, expires event.Time) error {
-			if check != nil {
-				if err := check(value); err != nil {
+		newest, err := d.each(ctx, func(hash uint64, st stored) error {
+			if o.Check != nil {
+				if err := o.Check(st.value); err != nil {
 					return err
 				}
 			}
+			d.total.replace(0, st.sum)
 			if s.budget.over() {
-				s.index[hash] = elsewhere(key)
+				s.index[hash] = onDisk
 				s.away++
 			} else {
-				s.index[hash] = s.append(hash, key, value, expires)
+				loc := s.append(hash, st.key, st.value, st.expires)
+				s.at(loc).setStored(st.sum)
+				s.index[hash] = loc
 			}
-			s.expiry.note(hash, 0, expires)
+			s.expiry.note(hash, 0, st.expires)
 			return nil
 		})
+		d.total.slices = newest.slices
+		switch {
+		case err != nil:
+			return err
+		case newest.slices < m.Slices:
+			return fmt.Errorf("its mark was made after %d slices, but only %d are there", m.Slices, newest.slices)
+		case d.total != newest:
+			return fmt.Errorf("its states add up to %+v instead of %+v: files are missing or damaged", d.total, newest)
+		}
+		return nil
 	})
 }
 

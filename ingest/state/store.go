@@ -19,16 +19,15 @@ const slabSize = 1 << 20
 // spareSlabs is how many empty slabs wait to be used again; the memory of more goes back to the collector.
 const spareSlabs = 4
 
-// A location packs the slab's number and the offset in it, so that the index holds no pointers; or it says that the entry is on disk,
-// and keeps a second hash of its key, so that keys can be told apart without reading.
+// A location packs the slab's number and the offset in it, so that the index holds no pointers.
 type location uint64
 
+// onDisk is the location of all entries that are only on disk.
 const onDisk location = 1 << 63
 
 func locate(slab, offset int) location { return location(slab)<<32 | location(offset) }
 func (l location) slab() int           { return int(l >> 32) }
 func (l location) offset() int         { return int(uint32(l)) }
-func (l location) onDisk() bool        { return l&onDisk != 0 }
 
 type slab struct {
 	data []byte
@@ -91,10 +90,8 @@ func (s *Store) Err() error { return s.err }
 // changed.
 func (s *Store) Get(key []byte) (value []byte, expires event.Time) {
 	hash := Hash(key)
-	if loc, ok := s.index[hash]; ok && (!loc.onDisk() || loc == elsewhere(key)) {
-		if e := s.fetch(hash, loc); e != nil && string(e.key()) == string(key) {
-			return e.value(), e.expires()
-		}
+	if _, e := s.find(hash); e != nil && string(e.key()) == string(key) {
+		return e.value(), e.expires()
 	}
 	if len(s.clashes) > 0 {
 		return s.clashes[string(key)], 0
@@ -105,17 +102,15 @@ func (s *Store) Get(key []byte) (value []byte, expires event.Time) {
 // ByHash returns the entry with this hash, or nil: of two keys that clash, it finds only one. The value may be changed in place by
 // who tells Changed.
 func (s *Store) ByHash(hash uint64) (key, value []byte, expires event.Time) {
-	if loc, ok := s.index[hash]; ok {
-		if e := s.fetch(hash, loc); e != nil {
-			return e.key(), e.value(), e.expires()
-		}
+	if _, e := s.find(hash); e != nil {
+		return e.key(), e.value(), e.expires()
 	}
 	return nil, nil, 0
 }
 
 // Changed says that the value which ByHash gave was changed in place.
 func (s *Store) Changed(hash uint64) {
-	if loc, ok := s.index[hash]; ok && !loc.onDisk() {
+	if loc, ok := s.index[hash]; ok && loc != onDisk {
 		s.noteChange(s.at(loc))
 	}
 }
@@ -123,57 +118,59 @@ func (s *Store) Changed(hash uint64) {
 // Put stores a copy of value under a copy of key. The value may be forgotten when the clock has passed expires.
 func (s *Store) Put(key, value []byte, expires event.Time) {
 	hash := Hash(key)
-	loc, ok := s.index[hash]
-	if ok && !s.holds(loc, key) {
+	loc, old := s.find(hash)
+	if old != nil && string(old.key()) != string(key) {
 		s.clashes[string(key)] = append([]byte(nil), value...)
 		return // its expiry is not watched: two keys of one hash are too rare to be worth it
 	}
 	if len(s.clashes) > 0 {
 		delete(s.clashes, string(key))
 	}
-	before, known := event.Time(0), false
-	if ok && !loc.onDisk() {
-		e := s.at(loc)
-		before, known = e.expires(), e.dirty()
-		if e.overwrite(value, expires) {
-			s.noteChange(e)
-			s.expiry.note(hash, before, expires)
-			return
+	before := event.Time(0)
+	if old != nil {
+		before = old.expires()
+	}
+	if old == nil || !old.overwrite(value, expires) {
+		at := s.append(hash, key, value, expires)
+		e := s.at(at)
+		if old != nil {
+			e.inherit(old)
+			s.drop(loc)
+		} else if s.disk != nil {
+			e.setStored(s.disk.reborn(hash))
 		}
-	}
-	if ok {
-		s.drop(loc)
-	}
-	loc = s.append(hash, key, value, expires)
-	s.index[hash] = loc
-	if known {
-		s.at(loc).markDirty()
+		s.index[hash] = at
+		s.noteChange(e)
+		s.compact()
 	} else {
-		s.noteChange(s.at(loc))
+		s.noteChange(old)
 	}
 	s.expiry.note(hash, before, expires)
-	s.compact()
 }
 
 // Delete forgets a key.
 func (s *Store) Delete(key []byte) {
 	hash := Hash(key)
-	if loc, ok := s.index[hash]; ok && s.holds(loc, key) {
-		if s.disk != nil && (loc.onDisk() || !s.at(loc).dirty()) {
-			s.changed = append(s.changed, hash)
-		}
-		s.drop(loc)
-		delete(s.index, hash)
-		s.compact()
+	loc, e := s.find(hash)
+	if e == nil || string(e.key()) != string(key) {
+		delete(s.clashes, string(key))
 		return
 	}
-	delete(s.clashes, string(key))
+	if s.disk != nil && e.stored() != 0 {
+		s.disk.gone[hash] = e.stored()
+		if !e.dirty() {
+			s.changed = append(s.changed, hash)
+		}
+	}
+	s.drop(loc)
+	delete(s.index, hash)
+	s.compact()
 }
 
 // Each calls fn for every entry, in no order, until fn returns false. fn must not change the store, and keep nothing.
 func (s *Store) Each(fn func(key, value []byte, expires event.Time) bool) {
 	for _, loc := range s.index {
-		if loc.onDisk() {
+		if loc == onDisk {
 			continue
 		}
 		if e := s.at(loc); !fn(e.key(), e.value(), e.expires()) {
@@ -193,12 +190,17 @@ func (s *Store) Each(fn func(key, value []byte, expires event.Time) bool) {
 // at returns what stands at a location in memory, and all after it.
 func (s *Store) at(loc location) entry { return entry(s.slabs[loc.slab()].data[loc.offset():]) }
 
-// holds says whether the entry at a location has this key.
-func (s *Store) holds(loc location, key []byte) bool {
-	if loc.onDisk() {
-		return loc == elsewhere(key)
+// find returns the entry of a hash and where it is in memory, after reading it from disk if it must. nil: there is none, or it could
+// not be read, which is the end of the store.
+func (s *Store) find(hash uint64) (location, entry) {
+	loc, ok := s.index[hash]
+	if !ok {
+		return 0, nil
 	}
-	return string(s.at(loc).key()) == string(key)
+	if loc == onDisk {
+		return s.fetch(hash)
+	}
+	return loc, s.at(loc)
 }
 
 // noteChange remembers that the local store does not have e as it is now.
@@ -210,10 +212,6 @@ func (s *Store) noteChange(e entry) {
 }
 
 func (s *Store) drop(loc location) {
-	if loc.onDisk() {
-		s.away--
-		return
-	}
 	n := s.at(loc).size()
 	sl := &s.slabs[loc.slab()]
 	sl.live -= n
@@ -250,6 +248,7 @@ func (s *Store) append(hash uint64, key, value []byte, expires event.Time) locat
 	binary.LittleEndian.PutUint32(b[16:], uint32(len(key)))
 	binary.LittleEndian.PutUint32(b[20:], uint32(len(value)))
 	binary.LittleEndian.PutUint32(b[24:], uint32(room))
+	binary.LittleEndian.PutUint32(b[28:], 0)
 	copy(b[entryHeader:], key)
 	copy(b[entryHeader+len(key):], value)
 	return loc
