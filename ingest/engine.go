@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -28,6 +29,7 @@ type Engine struct {
 	quiet   []*atomic.Bool
 	counts  partitionCounts
 	ready   atomic.Bool
+	failing sync.Map // lane → error, while it keeps failing
 }
 
 // New checks the config and does nothing else.
@@ -112,6 +114,7 @@ func (e *Engine) keepRunning(ctx context.Context, name string, quiet *atomic.Boo
 		if time.Since(begin) > time.Minute {
 			wait = 500 * time.Millisecond
 		}
+		e.failing.Store(name, err)
 		e.Metrics.Restarts.Add(1)
 		e.cfg.Log.Error("lane stopped, starting it again", "lane", name, "in", wait, "error", err)
 		select {
@@ -125,7 +128,7 @@ func (e *Engine) keepRunning(ctx context.Context, name string, quiet *atomic.Boo
 
 func (e *Engine) lane(name string, s *session, t task, quiet *atomic.Bool, reassign func(context.Context) error) *lane {
 	return &lane{
-		name: name, task: t, every: e.cfg.Epoch, most: e.cfg.EpochRecords, grace: e.cfg.Grace, metrics: &e.Metrics, log: e.cfg.Log, quiet: quiet,
+		name: name, task: t, well: func() { e.failing.Delete(name) }, every: e.cfg.Epoch, most: e.cfg.EpochRecords, grace: e.cfg.Grace, metrics: &e.Metrics, log: e.cfg.Log, quiet: quiet,
 		do: effects{poll: s.poll, insert: e.cfg.Insert, commit: s.commit, abort: s.abort, lease: s.lease, reassign: reassign, now: time.Now},
 	}
 }
@@ -147,11 +150,19 @@ func (e *Engine) runRouter(ctx context.Context, name string, quiet *atomic.Bool)
 		t.sources[topic] = &source{kind: kind, target: target, partitions: e.counts[topic], targets: e.counts[target], parts: map[int32]*sourcePartition{}}
 	}
 	admin := kadm.NewClient(s.client)
+	lags, asked := map[string]map[int32]int64{}, map[string]time.Time{} // Kafka is asked once a second and topic
 	t.ended = func(topic string, partition int32) bool {
-		ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
-		defer cancel()
-		lag, err := lagOf(ctx, admin, group, topic)
-		return err == nil && lag[partition] == 0
+		if now := time.Now(); now.Sub(asked[topic]) > time.Second {
+			ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+			defer cancel()
+			lag, err := lagOf(ctx, admin, group, topic)
+			if err != nil {
+				lag = nil
+			}
+			lags[topic], asked[topic] = lag, now
+		}
+		lag, ok := lags[topic][partition]
+		return ok && lag == 0
 	}
 	reassign := func(ctx context.Context) error {
 		for _, n := range s.take() {
@@ -207,6 +218,16 @@ func (e *Engine) runMachine(ctx context.Context, name, part string, topics keyed
 	defer a.close()
 	defer cancel()
 	return e.lane(name, s, t, quiet, a.apply).run(ctx)
+}
+
+// Failing returns the lanes that cannot work, with the error that stopped each last.
+func (e *Engine) Failing() map[string]error {
+	all := map[string]error{}
+	e.failing.Range(func(lane, err any) bool {
+		all[lane.(string)] = err.(error)
+		return true
+	})
+	return all
 }
 
 // CaughtUp says whether every group of this instance's parts has read all there is, and nothing is held back. It is true only when

@@ -169,7 +169,7 @@ func (t *keyed) apply(p *partition, ev *event.Event, at flow.At, body []byte, e 
 			return err
 		}
 	}
-	if kept != nil && keptExpires(kept) >= at.Clock {
+	if kept != nil && (keptExpires(kept) >= at.Clock || keptHeld(kept)) { // what is held back is still to be told: the machine forgets by itself
 		before = keptState(kept)
 	}
 	next, status := t.machine.Apply(before, ev, at, &t.out)

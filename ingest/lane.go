@@ -55,6 +55,7 @@ type lane struct {
 	grace   time.Duration // for the last epoch, after ctx has ended
 	metrics *Metrics
 	log     *slog.Logger
+	well    func() // called after an epoch that went well
 
 	lastRead time.Time
 	// quiet is true while nothing was read for a while and nothing is left to be written.
@@ -111,6 +112,7 @@ func (l *lane) epoch(ctx context.Context, e *epoch) error {
 	}
 	if e.empty() && polled == 0 {
 		l.quiet.Store(e.idle && l.task.settled())
+		l.well()
 		return nil
 	}
 	committed, err := l.write(finish, leased, e, polled)
@@ -127,6 +129,7 @@ func (l *lane) epoch(ctx context.Context, e *epoch) error {
 		return nil
 	}
 	l.task.committed(l.do.now())
+	l.well()
 	l.metrics.Epochs.Add(1)
 	l.metrics.Rows.Add(int64(e.rows.Len()))
 	return nil

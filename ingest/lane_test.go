@@ -169,7 +169,7 @@ func TestLaneSurvivesFaultsAtEveryStep(t *testing.T) {
 			task := &keyed{cfg: &cfg, topics: keyedTopics{input: "clicks", direct: event.Clickstream, changelog: "state"}, machine: &witness{said: map[uint64]uint32{}},
 				metrics: &Metrics{}, decoder: &decode.Decoder{}, names: map[string]string{}, parts: map[int32]*partition{0: restoreWorld(t, w)}}
 			l := &lane{name: "sim", task: task, do: w.effects(task), every: time.Second, most: 50, metrics: &Metrics{},
-				log: slog.New(slog.DiscardHandler), quiet: &atomic.Bool{}, lastRead: w.now}
+				log: slog.New(slog.DiscardHandler), quiet: &atomic.Bool{}, well: func() {}, lastRead: w.now}
 			e := newEpoch()
 			var err error
 			for err == nil && !l.quiet.Load() {

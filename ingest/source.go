@@ -100,16 +100,24 @@ func header(r *kgo.Record, key string) []byte {
 	return nil
 }
 
-// sourceTime is when the source says that the record was written: the importer's header, else the Kafka timestamp.
+// sourceTime is when the source says that the record was written: the importer's header, else the Kafka timestamp; 0 if that is
+// not known either. With an error it is the Kafka timestamp.
 func sourceTime(r *kgo.Record) (event.Time, error) {
+	at := max(0, event.TimeOf(r.Timestamp)) // -1: the producer gave none
 	h := header(r, TimeHeader)
 	if h == nil {
-		return event.TimeOf(r.Timestamp), nil
+		return at, nil
+	}
+	refuse := func(format string, args ...any) (event.Time, error) {
+		return at, &event.Refusal{Reason: event.BadValue, Field: "header " + TimeHeader, Detail: fmt.Sprintf(format, args...)}
 	}
 	ms, err := strconv.ParseInt(string(h), 10, 64)
 	if err != nil {
-		return event.TimeOf(r.Timestamp), &event.Refusal{Reason: event.BadValue, Field: "header " + TimeHeader,
-			Detail: fmt.Sprintf("is %.40q, must be milliseconds since 1970 in decimal digits", h)}
+		return refuse("is %.40q, must be milliseconds since 1970 in decimal digits", h)
 	}
-	return event.Time(ms), nil
+	told := event.Time(ms)
+	if told < event.Earliest || told > event.Latest {
+		return refuse("is %d, which is %s, must be from 2000 to 2100, in milliseconds since 1970", ms, told)
+	}
+	return told, nil
 }

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -19,6 +21,12 @@ var changelogConfig = map[string]*string{
 	"cleanup.policy":            kadm.StringPtr("compact"),
 	"segment.bytes":             kadm.StringPtr("67108864"),
 	"min.cleanable.dirty.ratio": kadm.StringPtr("0.2"),
+}
+
+// largestBatch is what our own topics must take as one batch of records: the largest event with what routing adds, or the largest
+// dead letter, whose key may be as long as its value.
+func (c *Config) largestBatch() int32 {
+	return int32(max(c.MaxEvent, 2*c.DeadLetterSize, 1<<20) + 64<<10)
 }
 
 // partitionCounts are the numbers of partitions of all topics that the engine touches.
@@ -50,10 +58,16 @@ func prepare(ctx context.Context, cfg *Config) (partitionCounts, error) {
 	if len(missing) > 0 {
 		return nil, fmt.Errorf("Kafka has no topic %s: create it, or name yours in the config under topics", strings.Join(missing, ", "))
 	}
+	largest := strconv.Itoa(int(cfg.largestBatch()))
 	create := func(topic string, partitions int32, config map[string]*string) error {
 		if counts[topic] > 0 {
-			return nil
+			return makeRoom(ctx, admin, topic, cfg)
 		}
+		config = maps.Clone(config)
+		if config == nil {
+			config = map[string]*string{}
+		}
+		config[largestKey] = &largest
 		r, err := admin.CreateTopic(ctx, partitions, cfg.Replication, config, topic)
 		if err == nil {
 			err = r.Err
@@ -90,6 +104,43 @@ func prepare(ctx context.Context, cfg *Config) (partitionCounts, error) {
 		}
 	}
 	return counts, nil
+}
+
+const largestKey = "max.message.bytes"
+
+// makeRoom sees to it that a topic of ours takes our largest batches: one that it refused would stop its partition for good.
+func makeRoom(ctx context.Context, admin *kadm.Client, topic string, cfg *Config) error {
+	need := int(cfg.largestBatch())
+	described, err := admin.DescribeTopicConfigs(ctx, topic)
+	var has *string
+	if err == nil {
+		var d kadm.ResourceConfig
+		d, err = described.On(topic, nil)
+		err = errors.Join(err, d.Err)
+		for _, c := range d.Configs {
+			if c.Key == largestKey {
+				has = c.Value
+			}
+		}
+	}
+	if err != nil || has == nil {
+		cfg.Log.Warn("cannot see how large the records of a topic may be; it must take ours", "topic", topic, "key", largestKey, "needed", need, "error", err)
+		return nil
+	}
+	if n, err := strconv.Atoi(*has); err != nil || n >= need {
+		return nil
+	}
+	value := strconv.Itoa(need)
+	altered, err := admin.AlterTopicConfigs(ctx, []kadm.AlterConfig{{Op: kadm.SetConfig, Name: largestKey, Value: &value}}, topic)
+	if err == nil {
+		var r kadm.AlterConfigsResponse
+		r, err = altered.On(topic, nil)
+		err = errors.Join(err, r.Err)
+	}
+	if err != nil {
+		return fmt.Errorf("topic %s takes records of %s bytes, the largest events need %s: set %s of the topic to that, or lower max_event: %w", topic, *has, value, largestKey, err)
+	}
+	return nil
 }
 
 func count(ctx context.Context, admin *kadm.Client, topics ...string) (partitionCounts, error) {

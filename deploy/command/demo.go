@@ -7,14 +7,17 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/afterclick/afterclick/dashboards/queries"
 	"github.com/afterclick/afterclick/deploy/config"
 	"github.com/afterclick/afterclick/deploy/feed"
 	"github.com/afterclick/afterclick/deploy/feed/send"
+	"github.com/afterclick/afterclick/deploy/feed/shop"
 	"github.com/afterclick/afterclick/deploy/local"
 	"github.com/afterclick/afterclick/deploy/pipeline"
 	"github.com/afterclick/afterclick/schemas/event"
@@ -46,23 +49,32 @@ const demoPartitions = 4
 func (d *demoCommand) Run(ctx context.Context, a *app) (err error) {
 	say := func(format string, args ...any) { fmt.Fprintf(a.err, format+"\n", args...) }
 	begin := time.Now()
-	h, err := d.open(!d.Once && d.From == "simulated")
-	if err != nil {
-		return err
-	}
 	dir := d.Data
 	if dir == "" {
 		if dir, err = os.MkdirTemp("", "afterclick-demo-"); err != nil {
 			return err
 		}
 		defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	} else if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
 	}
 	fed, err := readFed(dir)
 	if err != nil {
 		return err
 	}
-	if fed != nil && fed.From != d.From {
-		return fmt.Errorf("%s holds %s: name another folder with --data", dir, fed.From)
+	if fed != nil {
+		if fed.Source.From != d.From {
+			return fmt.Errorf("%s holds %s: name another folder with --data", dir, fed.Source.From)
+		}
+		d.source = fed.Source // same seed, same start
+		say("Going on with what is in %s", dir)
+	} else {
+		d.fix(begin)
+		fed = &fedNote{Source: d.source}
+	}
+	h, err := d.open(!d.Once && d.From == "simulated")
+	if err != nil {
+		return err
 	}
 	say("Starting Kafka and ClickHouse in %s", dir)
 	stack, err := local.Start(ctx, local.Config{Dir: dir, KafkaAddress: d.Kafka, ClickHouseAddress: d.ClickHouse})
@@ -106,22 +118,32 @@ func (d *demoCommand) Run(ctx context.Context, a *app) (err error) {
 	group.Go(func() error { return p.Run(running) })
 
 	past, rest := split(h.records, event.TimeOf(h.to))
-	if fed == nil {
+	if fed.Done {
+		past, rest = split(h.records, max(event.TimeOf(h.to), event.TimeOf(begin)))
+	} else {
+		if err := fed.write(dir); err != nil {
+			return err
+		}
 		say("Feeding %s, %s to %s", h.name, h.from.UTC().Format(time.DateOnly), h.to.UTC().Format(time.DateOnly))
 		to.Progress = send.NewProgress(os.Stderr, h.total, h.from, h.to)
-		counts, err := send.Run(running, to, past)
-		if err != nil {
+		if _, err := send.Run(running, to, past); err != nil {
 			return err
 		}
 		to.Progress = nil
-		if err := writeFed(dir, fedNote{From: d.From, Records: counts.Total()}); err != nil {
+		fed.Done = true
+		if h.incidents != nil {
+			fed.Incidents = h.incidents()
+		}
+		if err := fed.write(dir); err != nil {
 			return err
 		}
+		past = nil
 	}
 	if err := d.settle(running, p, say); err != nil {
 		return err
 	}
-	if err := d.tell(ctx, a, options, h, time.Since(begin)); err != nil {
+	say("All of it is in the tables, %s after the start", took(time.Since(begin)))
+	if err := d.tell(ctx, a, options, h.name, fed.Incidents); err != nil {
 		return err
 	}
 	if d.Once {
@@ -129,9 +151,14 @@ func (d *demoCommand) Run(ctx context.Context, a *app) (err error) {
 	}
 	say("\nIt stays until Ctrl-C. Look around:\n  ClickHouse  curl '%s/?user=reader&database=%s&query=SELECT+channel,+count()+FROM+sessions+GROUP+BY+channel'\n  Kafka       %s",
 		stack.ClickHouse.URL(), c.ClickHouse.Database, stack.Kafka.Address)
-	if fed == nil && d.From == "simulated" {
+	if d.From == "simulated" {
 		to.Live = &send.Live{From: h.to}
 		group.Go(func() error {
+			if past != nil { // was sent before: pass over it
+				to.Live.From = time.Now()
+				for range past {
+				}
+			}
 			_, err := send.Run(running, to, rest)
 			if running.Err() != nil {
 				return nil
@@ -186,9 +213,25 @@ func (d *demoCommand) settle(ctx context.Context, p *pipeline.Pipeline, say func
 	}
 }
 
-// tell prints the summary.
-func (d *demoCommand) tell(ctx context.Context, a *app, options clickhouse.Options, h *history, took time.Duration) error {
-	fmt.Fprintf(a.err, "Ready after %s\n", took.Round(100*time.Millisecond))
+// tell prints the summary, and what really happened in the simulated shop.
+func (d *demoCommand) tell(ctx context.Context, a *app, options clickhouse.Options, name string, incidents []shop.Incident) error {
+	conn, err := clickhouse.Open(&options)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	summary, err := queries.Summarize(ctx, conn)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(a.out, "\n%s\n", strings.ToUpper(name[:1])+name[1:])
+	printSummary(a.out, summary)
+	if len(incidents) > 0 {
+		fmt.Fprintln(a.out, "\nWHAT REALLY WENT WRONG in the simulated shop")
+		for _, i := range incidents {
+			fmt.Fprintf(a.out, "  %s\n", i)
+		}
+	}
 	return nil
 }
 

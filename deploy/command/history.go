@@ -56,16 +56,20 @@ func (s *source) open(endless bool) (*history, error) {
 }
 
 func (s *source) simulate(endless bool) (*history, error) {
-	start := s.Start
-	if start.IsZero() {
-		start = time.Now().UTC().Truncate(time.Hour).AddDate(0, 0, -s.Days)
-	}
-	c := shop.Demo(s.Seed, start)
+	s.fix(time.Now())
+	c := shop.Demo(s.Seed, s.Start)
 	c.Days, c.Visits, c.Endless = s.Days, s.Visits, endless
 	c.Products = int(min(100_000, max(50, 1200*math.Sqrt(float64(s.Visits)/5000))))
 	sh, err := shop.New(c)
 	if err != nil {
 		return nil, fmt.Errorf("the simulated shop: %w", err)
 	}
-	return &history{name: fmt.Sprintf("a simulated shop, seed %d", s.Seed), records: sh.Records(), from: start, to: sh.End(), incidents: sh.Incidents}, nil
+	return &history{name: fmt.Sprintf("a simulated shop, seed %d", s.Seed), records: sh.Records(), from: s.Start, to: sh.End(), incidents: sh.Incidents}, nil
+}
+
+// fix gives a simulated shop a start, so that its history ends now, unless it has one.
+func (s *source) fix(now time.Time) {
+	if s.Start.IsZero() {
+		s.Start = now.UTC().Truncate(time.Hour).AddDate(0, 0, -s.Days)
+	}
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/afterclick/afterclick/deploy/admin"
 	"github.com/afterclick/afterclick/deploy/config"
 	"github.com/afterclick/afterclick/deploy/pipeline"
 )
@@ -38,7 +39,12 @@ func (r *runCommand) Run(ctx context.Context, a *app) error {
 		return err
 	}
 	defer p.Close()
-	log.Info("running", "parts", r.Parts, "kafka", c.Kafka.Brokers, "clickhouse", c.ClickHouse.Database)
+	if c.Admin.Address != "" {
+		if _, err := admin.Serve(ctx, c.Admin.Address, p); err != nil {
+			return err
+		}
+	}
+	log.Info("running", "parts", r.Parts, "kafka", c.Kafka.Brokers, "clickhouse", c.ClickHouse.Database, "admin", c.Admin.Address)
 	if p.Engine != nil {
 		go logProgress(ctx, p, log)
 	}

@@ -63,9 +63,10 @@ func Open(ctx context.Context, dir string) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Without a config of our own the engine would take a config.xml that happens to lie in the current folder.
+	// Without a config of our own the engine would take a config.xml that happens to lie in the current folder. On a terminal it
+	// would also write to it: its threads complain of each other's state when a streamed insert ends, which harms nothing.
 	config := filepath.Join(dir, "config.xml")
-	if err := os.WriteFile(config, []byte("<clickhouse></clickhouse>\n"), 0o644); err != nil {
+	if err := os.WriteFile(config, []byte("<clickhouse><logger><level>none</level><console>false</console></logger></clickhouse>\n"), 0o644); err != nil {
 		return nil, fmt.Errorf("write the ClickHouse config: %w", err)
 	}
 	e := &Engine{lib: lib, path: dir, slots: make(chan struct{}, maxConcurrent)}

@@ -47,8 +47,7 @@ type library struct {
 var (
 	libraryMu sync.Mutex
 	// loaded stays for the life of the process: libchdb cannot be unloaded (it starts threads).
-	loaded     *library
-	loadedPath string
+	loaded *library
 )
 
 // load maps libchdb.so into the process and resolves the functions that we use.
@@ -100,7 +99,7 @@ func load(path string) (lib *library, err error) {
 	}
 	// Go owns the signals: the engine's handlers would turn a nil dereference in Go code into an abort.
 	lib.setSignalHandlers(0)
-	loaded, loadedPath = lib, path
+	loaded = lib
 	return lib, nil
 }
 

@@ -62,12 +62,14 @@ func (c Config) Validate() error {
 	return nil
 }
 
-// Machine belongs to one lane. What it keeps between calls is memory to use again.
+// Machine belongs to one lane. What it keeps between calls is memory to use again. The strings of the rows that it says point into
+// the state that it was given.
 type Machine struct {
 	Config
 	horizon event.Time
 	s       state
 	next    []byte
+	settled []byte
 	pack    []byte
 }
 
@@ -140,8 +142,8 @@ func (m *Machine) Settle(old []byte, _ bool, out *flow.Output) ([]byte, flow.Set
 	s.reset()
 	s.decode(old)
 	s.tell(out)
-	m.next = s.allTold(m.next[:0], old)
-	return m.next, settled
+	m.settled = s.allTold(m.settled[:0], old) // not Apply's memory, where old may be
+	return m.settled, settled
 }
 
 // summary is what decides which rows a new fact changes, besides its own.

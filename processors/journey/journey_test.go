@@ -1,12 +1,16 @@
 package journey_test
 
 import (
+	"bytes"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/afterclick/afterclick/processors/journey"
 	"github.com/afterclick/afterclick/processors/trial"
+	"github.com/afterclick/afterclick/schemas/event"
+	"github.com/afterclick/afterclick/schemas/flow"
 )
 
 func TestScenarios(t *testing.T) {
@@ -52,4 +56,30 @@ func TestStars(t *testing.T) {
 			t.Errorf("Stars(%v, %v, %v) = %v, want %v", c.rating, c.min, c.max, got, c.want)
 		}
 	}
+}
+
+// TestDamage: a state that was cut short, or is of another version, stops the lane with a word on it, instead of becoming wrong rows.
+func TestDamage(t *testing.T) {
+	m, err := journey.New(journey.Default)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out flow.Output
+	next, _ := m.Apply(nil, &event.Event{Topic: event.Reviews, Review: &event.Review{Header: event.Header{ID: "e", Type: event.Posted, Time: start,
+		Source: "web"}, Review: "r", Order: "o", Rating: 4, Text: "fine", Subjects: []event.Subject{{Kind: event.SubjectShop, ID: "s"}}}}, flow.At{Revision: 1}, &out)
+	whole := bytes.Clone(next)
+	f := func(state []byte) {
+		defer func() {
+			if r, ok := recover().(string); !ok || !strings.HasPrefix(r, "journey: a state") {
+				t.Errorf("%x: %v", state, r)
+			}
+		}()
+		m.Settle(state, true, &out)
+	}
+	for i := 1; i < len(whole); i++ {
+		f(whole[:i])
+	}
+	other := bytes.Clone(whole)
+	other[0] = 99
+	f(other)
 }

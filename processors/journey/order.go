@@ -17,7 +17,6 @@ type order struct {
 	count       [confirmed + 1]uint32
 	exceptions  map[string]event.Time
 	stated      [strs]uint32 // the last word on each
-	items       uint32
 	total       float64
 	refunded    float64
 	reasons     [replacementSent + 1]uint32

@@ -142,3 +142,36 @@ func must(t *rapid.T, err error) {
 		t.Fatal(err)
 	}
 }
+
+// TestEpochsDoNotShow: where epochs end, and which of them abort, shows in no table, also where the oracle does not follow: when an
+// order is forgotten and begins anew, and when it takes no more.
+func TestEpochsDoNotShow(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		config := journey.Default
+		config.Horizon = 24 * time.Hour
+		config.MaxFacts = rapid.IntRange(1, 8).Draw(t, "limit")
+		var log []trial.Record
+		clock := start
+		for _, e := range events(t, rapid.IntRange(1, 25).Draw(t, "n")) {
+			log = append(log, trial.Record{Event: e, Clock: clock})
+			clock = clock.Add(rapid.SampledFrom([]time.Duration{0, time.Hour, 12 * time.Hour, 40 * time.Hour}).Draw(t, "tick"))
+		}
+		run := func(all func(*trial.Run)) oracle.Tables {
+			m, err := journey.New(config)
+			must(t, err)
+			r := trial.New(m, log)
+			all(r)
+			return r.Tables.Final()
+		}
+		want := run(func(r *trial.Run) { must(t, r.Epoch(len(log), true)) })
+		random := run(func(r *trial.Run) {
+			for r.Next < len(log) {
+				n := rapid.IntRange(1, 9).Draw(t, "epoch")
+				must(t, r.Epoch(n, rapid.IntRange(0, 3).Draw(t, "fate") > 0))
+			}
+		})
+		if d := trial.Diff(random, want); d != "" {
+			t.Fatal("random epochs: ", d)
+		}
+	})
+}

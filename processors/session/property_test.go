@@ -129,3 +129,37 @@ func TestEqualsOracle(t *testing.T) {
 		}))
 	}
 }
+
+// TestEpochsDoNotShow: where epochs end, and which of them abort, shows in no table, also where the oracle does not follow: at the
+// limit that makes a visitor a bot.
+func TestEpochsDoNotShow(t *testing.T) {
+	delays := []time.Duration{0, 0, time.Minute, time.Hour, 4 * time.Hour}
+	rapid.Check(t, func(t *rapid.T) {
+		config := short
+		config.MaxMarks = rapid.IntRange(1, 8).Draw(t, "limit")
+		log := shuffled(t, clicks(t, rapid.IntRange(1, 40).Draw(t, "n")), delays)
+		run := func(all func(*trial.Run)) oracle.Tables {
+			m, err := session.New(config)
+			must(t, err)
+			r := trial.New(m, log)
+			all(r)
+			must(t, r.Force())
+			final := r.Tables.Final()
+			final.Touches = trial.FinalTouches(r.Touches)
+			final.Sort()
+			return final
+		}
+		want := run(func(r *trial.Run) { must(t, r.Epoch(len(log), true)) })
+		if d := trial.Diff(run(func(r *trial.Run) { epochs(t, r) }), want); d != "" {
+			t.Fatal("random epochs: ", d)
+		}
+		each := run(func(r *trial.Run) {
+			for range log {
+				must(t, r.Epoch(1, true))
+			}
+		})
+		if d := trial.Diff(each, want); d != "" {
+			t.Fatal("an epoch for each: ", d)
+		}
+	})
+}

@@ -44,7 +44,8 @@ import (
 	"github.com/cespare/xxhash/v2"
 )
 
-// Config of the machine. Changing it does not lose anything: a state of other rules is cut anew when its visitor comes back.
+// Config of the machine. After a change of Gap, MaxLength or ByTracker a visitor's sessions are cut anew when it comes back, as far as
+// its marks are still there; older rows stay as they were. Rows that are all of one rule take a new generation of the tables.
 type Config struct {
 	Gap       time.Duration // a longer silence ends a session
 	MaxLength time.Duration // an event that much after a session's start, or more, begins another
@@ -81,19 +82,20 @@ func ID(v event.VisitorID, start event.Time) uint64 {
 	return xxhash.Sum64(binary.LittleEndian.AppendUint64(b, uint64(start)))
 }
 
-// never expires, in our time: the state still has something to say.
+// never is after all other times.
 const never event.Time = 253402300799000
 
-// Machine belongs to one lane. What it keeps between calls are caches and memory to use again.
+// Machine belongs to one lane. What it keeps between calls are caches and memory to use again. The strings of the rows that it
+// says point into the state that it was given.
 type Machine struct {
 	Config
 	gap, maxLength, horizon event.Time // in milliseconds
 	agents                  *enrich.Agents
 	s                       state
 	// memory to use again
-	next, pack []byte
-	was        []run
-	opens      []open
+	next, settledNext, pack []byte
+	was                     []run
+	opens                   []open
 }
 
 // New makes a machine, or says what is wrong with its configuration.
@@ -179,20 +181,20 @@ func (m *Machine) Settle(old []byte, force bool, out *flow.Output) ([]byte, flow
 		s.forgetAll() // its sessions have been told for good
 		s.bot = true
 	}
+	next := m.settledNext[:0] // not Apply's memory, where old may be
 	if s.bot || touches {
-		m.next = s.encode(m.next[:0])
+		next = s.encode(next)
 	} else {
-		m.next = s.flagged(m.next[:0], old) // most often nothing else changed
+		next = s.flagged(next, old) // most often nothing else changed
 	}
-	return m.next, m.settled(held, s.end)
+	m.settledNext = next
+	return next, m.settled(held, s.end)
 }
 
-// settled: a state that holds something back does not expire, so that a clock which runs ahead (imported history) loses no row.
+// settled: a state that holds something back expires as any other. The engine has it settled with force before it forgets it, and
+// gives it to Apply all the same, which tells what is held back before it forgets (a clock that reads imported history is quick).
 func (m *Machine) settled(held bool, end event.Time) flow.Settled {
-	if held {
-		return flow.Settled{Held: true, Expires: never}
-	}
-	return flow.Settled{Expires: end + m.kept()}
+	return flow.Settled{Held: held, Expires: end + m.kept()}
 }
 
 // mark reads a click.

@@ -1,17 +1,20 @@
 package session_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"os"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/afterclick/afterclick/processors/session"
 	"github.com/afterclick/afterclick/processors/trial"
 	"github.com/afterclick/afterclick/schemas/event"
+	"github.com/afterclick/afterclick/schemas/flow"
 )
 
 func TestScenarios(t *testing.T) {
@@ -130,4 +133,30 @@ func TestSessionWindows(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestDamage: a state that was cut short, or is of another version, stops the lane with a word on it, instead of becoming wrong rows.
+func TestDamage(t *testing.T) {
+	m, err := session.New(session.Default)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out flow.Output
+	next, _ := m.Apply(nil, &event.Event{Topic: event.Clickstream, Click: &event.Click{Header: event.Header{ID: "e", Type: event.CheckoutCompleted,
+		Time: day, Source: "web"}, Visitor: "v", Customer: "ann", Order: "o1", URL: "https://shop.example/"}}, flow.At{Revision: 1}, &out)
+	whole := bytes.Clone(next)
+	f := func(state []byte) {
+		defer func() {
+			if r, ok := recover().(string); !ok || !strings.HasPrefix(r, "session: a state") {
+				t.Errorf("%x: %v", state, r)
+			}
+		}()
+		m.Settle(state, true, &out)
+	}
+	for i := 1; i < len(whole); i++ {
+		f(whole[:i])
+	}
+	other := bytes.Clone(whole)
+	other[0] = 99
+	f(other)
 }

@@ -1,5 +1,5 @@
 // Package trial runs a machine over a log as the engine does, with epochs wherever a test wants them, some of them aborted after
-// their rows were inserted, and keeps the tables as a ReplacingMergeTree does: by sort key, the highest revision wins.
+// their rows were inserted, and keeps the tables as a ReplacingMergeTree does: by sort key, the highest revision wins. For tests.
 package trial
 
 import (
@@ -63,7 +63,7 @@ func (r *Run) Epoch(n int, commit bool) error {
 		state, dirty := overlay[key]
 		if !dirty {
 			entry := r.States[key]
-			if entry.State != nil && !(rec.Clock != 0 && entry.Settled.Expires < rec.Clock) {
+			if entry.State != nil && (rec.Clock == 0 || entry.Settled.Expires >= rec.Clock || entry.Settled.Held) {
 				state = entry.State
 			}
 		}

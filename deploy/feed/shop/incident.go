@@ -121,7 +121,7 @@ func (in *incidents) usual(n int) []Incident {
 		b := a + max(int64(length*float64(in.season)+float64(dayMS)/2)/dayMS, 1)*dayMS
 		return time.UnixMilli(a).UTC(), time.UnixMilli(b).UTC()
 	}
-	batch := Incident{Kind: BadBatch, Product: event.ProductID("p-" + strconv.Itoa(1000+d.below(10)))}
+	batch := Incident{Kind: BadBatch, Product: event.ProductID("p-" + strconv.Itoa(1000+d.below(6)))}
 	batch.From, batch.To = days(0.18, 0.25)
 	broken := Incident{Kind: BrokenCheckout, Browser: pick(&d, []string{"Safari", "Firefox", "Edge"})}
 	broken.From, broken.To = days(0.22, 0.08)

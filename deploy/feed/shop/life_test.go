@@ -15,7 +15,6 @@ func TestLivesMakeSense(t *testing.T) {
 		last     map[event.Type]event.Time
 		placed   *event.Order
 		visitor  event.VisitorID
-		tracked  int
 		refunded float64
 	}
 	lives := map[event.OrderID]*life{}

@@ -285,6 +285,10 @@ func TestBrokenPromisesCostCustomers(t *testing.T) {
 func TestIncidentsAreTrue(t *testing.T) {
 	m := demoMonth()
 	all := m.shop.Incidents()
+	jammed := []string{} // the warehouses whose backlogs make parcels late too
+	for _, i := range all {
+		jammed = append(jammed, i.Warehouse)
+	}
 	kinds := map[string]bool{}
 	for _, i := range all {
 		t.Log(i)
@@ -304,7 +308,7 @@ func TestIncidentsAreTrue(t *testing.T) {
 			}
 			due := func(o *told) bool { return during(o.promise) && o.delivered > 0 }
 			here, n := m.ratio(func(o *told) bool { return struck(o) && due(o) }, isLate)
-			there, _ := m.ratio(func(o *told) bool { return !struck(o) && due(o) }, isLate)
+			there, _ := m.ratio(func(o *told) bool { return !struck(o) && due(o) && !slices.Contains(jammed, o.warehouse) }, isLate)
 			t.Logf("of %d parcels due during the strike %.2f were late, elsewhere %.2f", n, here, there)
 			if n < 10 || here < 0.5 || here < 3*there {
 				t.Error("the strike does not show")
@@ -335,7 +339,7 @@ func TestIncidentsAreTrue(t *testing.T) {
 				t.Error("the broken checkout does not show")
 			}
 			for other, by := range m.refusals {
-				if other != i.Browser && float64(by["failed"+day]) > 0.3*float64(by["failed"+day]+by["good"+day]) {
+				if all := by["failed"+day] + by["good"+day]; other != i.Browser && all >= 10 && float64(by["failed"+day]) > 0.3*float64(all) {
 					t.Errorf("payments failed on %s too", other)
 				}
 			}

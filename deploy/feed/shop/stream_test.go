@@ -44,7 +44,7 @@ func TestSeedDecides(t *testing.T) {
 		}
 		return digest(l.Records(), 50_000)
 	}
-	if load(1) != load(1) || load(1) == load(2) {
+	if first := load(1); load(1) != first || load(2) == first {
 		t.Error("the load does not follow its seed")
 	}
 }

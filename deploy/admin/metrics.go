@@ -1,0 +1,52 @@
+package admin
+
+import (
+	"sync/atomic"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/afterclick/afterclick/deploy/pipeline"
+)
+
+// registry has all metrics of one instance. Names and help are the documentation: /metrics prints them.
+func registry(p *pipeline.Pipeline) *prometheus.Registry {
+	r := prometheus.NewRegistry()
+	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	counter := func(name, help string, labels prometheus.Labels, value func() float64) {
+		r.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Namespace: "afterclick", Name: name, Help: help, ConstLabels: labels}, value))
+	}
+	gauge := func(name, help string, value func() float64) {
+		r.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "afterclick", Name: name, Help: help}, value))
+	}
+	count := func(n *atomic.Int64) func() float64 { return func() float64 { return float64(n.Load()) } }
+	seconds := func(n *atomic.Int64) func() float64 { return func() float64 { return float64(n.Load()) / 1e9 } }
+	if p.Engine != nil {
+		m := &p.Engine.Metrics
+		counter("records_read_total", "Records read from source topics and from our own.", nil, count(&m.Read))
+		counter("records_routed_total", "Records written to the machines' topics.", nil, count(&m.Routed))
+		for status, n := range map[string]*atomic.Int64{"accepted": &m.Accepted, "duplicate": &m.Duplicate, "late": &m.Late} {
+			counter("events_total", "Events that a machine was given, by what became of them. Aborted epochs count again.", prometheus.Labels{"status": status}, count(n))
+		}
+		counter("dead_letters_total", "Records that were refused; the table dead_letters says why.", nil, count(&m.Refused))
+		counter("wrong_keys_total", "Of them, those whose key contradicts keyed_by: visitor.", nil, count(&m.WrongKeys))
+		counter("epochs_total", "Epochs that were committed.", nil, count(&m.Epochs))
+		counter("epochs_aborted_total", "Epochs that were dropped and replayed.", nil, count(&m.Aborted))
+		counter("lane_restarts_total", "Lanes that began anew after an error.", nil, count(&m.Restarts))
+		for phase, n := range map[string]*atomic.Int64{"apply": &m.BusyNanos, "insert": &m.InsertNanos, "commit": &m.CommitNanos} {
+			counter("epoch_phase_seconds_total", "Time of all lanes in each phase of an epoch.", prometheus.Labels{"phase": phase}, seconds(n))
+		}
+		counter("states_restored_total", "States that were read back at a start or after a rebalance.", nil, count(&m.Restored))
+		gauge("states", "Keyed states of this instance's partitions.", count(&m.States))
+		gauge("state_bytes", "Memory that holds them.", count(&m.StateBytes))
+		gauge("states_held", "States with changes that no row shows yet.", count(&m.Held))
+	}
+	if p.Writer != nil {
+		w := p.Writer
+		counter("inserts_total", "Inserts into ClickHouse that succeeded.", nil, func() float64 { return float64(w.Counts().Inserts) })
+		counter("insert_rows_total", "Rows in them.", nil, func() float64 { return float64(w.Counts().Rows) })
+		counter("insert_bytes_total", "Bytes in them, before compression.", nil, func() float64 { return float64(w.Counts().Bytes) })
+		counter("insert_retries_total", "Inserts that failed and were made again.", nil, func() float64 { return float64(w.Counts().Retries) })
+	}
+	return r
+}

@@ -1,0 +1,103 @@
+package ingest
+
+import (
+	"testing"
+
+	"github.com/afterclick/afterclick/schemas/event"
+	"github.com/afterclick/afterclick/schemas/flow"
+)
+
+// A routed clock is the minimum of its busy sources, unknown until all have been heard of, and never goes back.
+func TestRoutedClock(t *testing.T) {
+	c := clock{topics: 2}
+	for i, step := range []struct {
+		topic      string
+		partition  int32
+		partitions int32
+		time       event.Time
+		state      byte
+		want       event.Time
+	}{
+		{"orders", 0, 2, 100, originRecord, 0}, // orders/1 and all reviews have not been heard of
+		{"orders", 1, 2, 50, originRecord, 0},
+		{"reviews", 0, 1, 70, originTick, 50}, // now all have: the minimum
+		{"orders", 1, 2, 90, originRecord, 70},
+		{"reviews", 0, 1, 70, originIdle, 90},    // an idle source holds nothing back
+		{"orders", 0, 2, 20, originRecord, 90},   // a late record moves nothing
+		{"orders", 1, 2, 300, originTick, 100},   // orders/0 is still at 100
+		{"reviews", 0, 1, 80, originRecord, 100}, // busy again and behind: the clock stands
+		{"orders", 0, 2, 400, originRecord, 100},
+		{"reviews", 0, 1, 350, originRecord, 300},
+		{"orders", 2, 3, 310, originRecord, 300}, // a partition was added
+		{"orders", 1, 3, 500, originRecord, 310},
+		{"orders", 0, 3, 400, originIdle, 310},
+		{"orders", 1, 3, 500, originIdle, 310},
+		{"orders", 2, 3, 310, originIdle, 350},
+		{"reviews", 0, 1, 350, originIdle, 500}, // all idle: the latest of all
+	} {
+		o := origin{place: flow.Place{Topic: step.topic, Partition: step.partition}, partitions: step.partitions, time: step.time, state: step.state}
+		if err := c.routed(&o); err != nil {
+			t.Fatal(err)
+		}
+		if c.Now != step.want {
+			t.Errorf("after step %d the clock is %d, want %d", i, c.Now, step.want)
+		}
+	}
+}
+
+// What a position remembers of a clock is all that it needs to go on.
+func TestClockSurvivesItsPosition(t *testing.T) {
+	c := clock{topics: 1}
+	for p := range int32(3) {
+		if err := c.routed(&origin{place: flow.Place{Topic: "orders", Partition: p}, partitions: 3, time: event.Time(100 + p), state: originRecord}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	pos := position{Version: positionVersion, Generation: 3, Offset: 42, Clock: c}
+	b, err := pos.marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var again position
+	if err := again.unmarshal(b); err != nil {
+		t.Fatal(err)
+	}
+	again.Clock.topics = 1
+	o := origin{place: flow.Place{Topic: "orders", Partition: 0}, partitions: 3, time: 500, state: originRecord}
+	if err := again.Clock.routed(&o); err != nil {
+		t.Fatal(err)
+	}
+	if again.Clock.Now != 101 || again.Offset != 42 || again.Generation != 3 {
+		t.Errorf("goes on with %+v", again)
+	}
+	if err := again.unmarshal([]byte(`{"version":99}`)); err == nil {
+		t.Error("a position of a newer version was accepted")
+	}
+}
+
+func TestClockRefusesForeignOrigins(t *testing.T) {
+	c := clock{topics: 1}
+	for _, o := range []origin{{partitions: 1 << 30}, {partitions: 2, place: flow.Place{Partition: 2}}, {partitions: 2, place: flow.Place{Partition: -1}}} {
+		if c.routed(&o) == nil {
+			t.Errorf("%+v was accepted", o)
+		}
+	}
+}
+
+func FuzzOrigin(f *testing.F) {
+	intern := func(b []byte) string { return string(b) }
+	o := origin{place: flow.Place{Topic: "orders", Partition: 3, Offset: 1 << 40}, kind: event.Orders, partitions: 12, time: 1_790_000_000_000, state: originRecord}
+	f.Add(o.append(nil))
+	f.Add([]byte("orders 2 3 12 -1 5 i"))
+	f.Add([]byte("      "))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		o, err := parseOrigin(b, intern)
+		if err != nil {
+			return
+		}
+		again, err := parseOrigin(o.append(nil), intern)
+		if err != nil || again != o {
+			t.Errorf("%q was read as %+v, written and read again as %+v, %v", b, o, again, err)
+		}
+	})
+}
