@@ -3,6 +3,7 @@ package ingest
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 )
 
@@ -14,6 +15,7 @@ type assignment struct {
 	restorer *restorer
 	restores map[int32]context.CancelFunc
 	results  chan restored
+	work     sync.WaitGroup // restores, and the closing of local stores
 }
 
 func newAssignment(s *session, t *keyed, r *restorer) *assignment {
@@ -26,19 +28,25 @@ func (a *assignment) apply(ctx context.Context) error {
 			stop()
 			delete(a.restores, n.partition)
 		}
-		delete(a.task.parts, n.partition)
+		if p := a.task.parts[n.partition]; p != nil {
+			delete(a.task.parts, n.partition)
+			a.work.Go(p.store.Close)
+		}
 		if n.gone {
 			continue
 		}
 		restoring, stop := context.WithCancel(ctx)
 		a.restores[n.partition] = stop
-		go func() {
+		a.work.Go(func() {
 			p, err := a.restorer.restore(restoring, n.partition)
 			select {
 			case a.results <- restored{id: n.partition, partition: p, err: err, ctx: restoring}:
 			case <-restoring.Done():
+				if p != nil {
+					p.store.Close()
+				}
 			}
-		}()
+		})
 	}
 	defer func() { a.task.restoring = len(a.restores) }()
 	for {
@@ -48,8 +56,11 @@ func (a *assignment) apply(ctx context.Context) error {
 		}
 		select {
 		case r := <-a.results:
-			if r.ctx.Err() != nil {
-				continue // taken away meanwhile
+			if r.ctx.Err() != nil { // taken away meanwhile
+				if r.partition != nil {
+					a.work.Go(r.partition.store.Close)
+				}
+				continue
 			}
 			a.restores[r.id]()
 			delete(a.restores, r.id)
@@ -65,4 +76,13 @@ func (a *assignment) apply(ctx context.Context) error {
 		}
 		return nil
 	}
+}
+
+// close lets go of all partitions, once nothing is being restored any more: the context given to apply must have ended.
+func (a *assignment) close() {
+	for _, p := range a.task.parts {
+		a.work.Go(p.store.Close)
+	}
+	clear(a.task.parts)
+	a.work.Wait()
 }

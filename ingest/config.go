@@ -47,6 +47,12 @@ type Config struct {
 	Hold         time.Duration // how long rows of one key may be held back
 	Grace        time.Duration // for the epoch at hand when told to stop
 
+	// StateDir is where the states are kept on disk between starts, and where they go when memory is full; empty: nowhere.
+	StateDir string
+	// StateMemory is how many bytes of states one lane may hold in memory; 0 is no limit. It needs a StateDir.
+	StateMemory int64
+	Checkpoint  time.Duration // how often the states on disk are brought up to date
+
 	// Generation is the tables' generation, see flow.Revision.
 	Generation uint16
 	// Partitions and Replication are for topics that the engine creates. Replication -1 takes the broker's default.
@@ -102,6 +108,7 @@ func DefaultConfig() Config {
 		Parts:      Parts,
 		RouteLanes: 1, SessionLanes: 2, JourneyLanes: 1,
 		Epoch: time.Second, EpochRecords: 100_000, Hold: time.Minute, Grace: 10 * time.Second,
+		Checkpoint: time.Minute,
 		Generation: 1, Partitions: 12, Replication: -1,
 		SessionTimeout: 30 * time.Second, TransactionTimeout: time.Minute,
 		Log: slog.Default(),
@@ -122,6 +129,8 @@ func (c *Config) validate() error {
 	need(c.NewSession != nil && c.NewJourney != nil, "no machines")
 	need(c.Epoch > 0 && c.EpochRecords > 0, "an epoch needs a length and a size")
 	need(c.Partitions > 0, "partitions must be positive")
+	need(c.StateDir == "" || c.Checkpoint > 0, "checkpoints need an interval")
+	need(c.StateDir != "" || c.StateMemory == 0, "a limit of memory for states needs a directory for the others")
 	need(c.Generation > 0, "generations begin at 1")
 	need(len(c.Parts) > 0, "no part to run")
 	return errors.Join(wrong...)

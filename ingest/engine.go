@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/afterclick/afterclick/ingest/decode"
+	"github.com/afterclick/afterclick/ingest/state"
 	"github.com/afterclick/afterclick/schemas/event"
 )
 
@@ -217,15 +218,17 @@ func (e *Engine) runMachine(ctx context.Context, name, part string, topics keyed
 	}
 	defer s.close()
 	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
 	t := &keyed{cfg: &e.cfg, topics: topics, machine: m, metrics: &e.Metrics, decoder: &decode.Decoder{MaxBytes: e.cfg.MaxEvent},
 		names: map[string]string{}, parts: map[int32]*partition{}}
 	defer func() { t.gauges.report(gauges{}, &e.Metrics) }()
-	r := &restorer{cfg: &e.cfg, group: group, topics: topics, metrics: &e.Metrics, log: e.cfg.Log, sources: sources}
+	r := &restorer{cfg: &e.cfg, group: group, topics: topics, metrics: &e.Metrics, log: e.cfg.Log, sources: sources, budget: state.NewBudget(e.cfg.StateMemory)}
 	if topics.direct != 0 {
 		r.sources = 0
 	}
-	return e.lane(name, s, t, quiet, newAssignment(s, t, r).apply).run(ctx)
+	a := newAssignment(s, t, r)
+	defer a.close()
+	defer cancel()
+	return e.lane(name, s, t, quiet, a.apply).run(ctx)
 }
 
 // Failing returns the lanes that cannot work, with the error that stopped each last.

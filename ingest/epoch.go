@@ -29,7 +29,7 @@ func (e *epoch) reset(now time.Time) {
 	e.now, e.idle, e.stale = now, false, false
 }
 
-// record adds a record to the epoch's transaction. The pointer is valid until the next call of record.
+// record adds a record to the epoch's transaction. Kafka's client sets its offset.
 func (e *epoch) record(topic string, partition int32, key, value []byte) *kgo.Record {
 	r := &kgo.Record{Topic: topic, Partition: partition, Key: key, Value: value}
 	e.records = append(e.records, r)

@@ -61,11 +61,15 @@ type partition struct {
 	position position // committed
 	next     position // at the end of the epoch being made
 	touched  bool
-	changes  []change
-	changed  map[string]int // key → index in changes
-	held     []heldState
-	expired  []uint64 // taken from the store's expiry in this epoch
-	flushed  []heldState
+	// logged is the last @position in the changelog, said that of the epoch being made.
+	logged  state.Mark
+	said    *kgo.Record
+	saidAt  time.Time
+	changes []change
+	changed map[string]int // key → index in changes
+	held    []heldState
+	expired []uint64 // taken from the store's expiry in this epoch
+	flushed []heldState
 }
 
 // change is a state of the overlay.
@@ -161,6 +165,9 @@ func (t *keyed) apply(p *partition, ev *event.Event, at flow.At, body []byte, e 
 		kept = p.changes[i].kept
 	} else {
 		kept, _ = p.store.Get(bytesOf(key))
+		if err := p.store.Err(); err != nil {
+			return err
+		}
 	}
 	if kept != nil && (keptExpires(kept) >= at.Clock || keptHeld(kept)) { // what is held back is still to be told: the machine forgets by itself
 		before = keptState(kept)
@@ -263,9 +270,12 @@ func (t *keyed) finish(e *epoch) error {
 }
 
 func (t *keyed) finishPartition(p *partition, e *epoch) error {
+	if err := p.store.Step(e.now, p.logged); err != nil {
+		return err
+	}
 	t.flush(p, e)
 	if !p.touched {
-		return nil
+		return p.store.Err()
 	}
 	t.expire(p, e)
 	for i := range p.changes {
@@ -288,8 +298,8 @@ func (t *keyed) finishPartition(p *partition, e *epoch) error {
 	if err != nil {
 		return err
 	}
-	e.record(t.topics.changelog, p.id, []byte(positionKey), pos)
-	return nil
+	p.said, p.saidAt = e.record(t.topics.changelog, p.id, []byte(positionKey), pos), e.now
+	return p.store.Err()
 }
 
 // say moves rows and messages into the epoch.
@@ -358,6 +368,7 @@ func (t *keyed) committed(now time.Time) {
 		for _, h := range p.flushed {
 			if _, kept, _ := p.store.ByHash(h.hash); kept != nil {
 				kept[1] &^= flagHeld
+				p.store.Changed(h.hash)
 			}
 		}
 		for i := range p.changes {
@@ -372,8 +383,12 @@ func (t *keyed) committed(now time.Time) {
 			}
 		}
 		p.position = p.next.clone()
+		if p.said != nil {
+			p.logged = state.Mark{Offset: p.said.Offset, At: p.saidAt}
+		}
 		p.forget()
 		g.states += int64(p.store.Len())
+		g.away += int64(p.store.Away())
 		g.bytes += int64(p.store.Bytes())
 		g.held += int64(len(p.held))
 	}
@@ -400,6 +415,7 @@ func (p *partition) forget() {
 	p.changes = p.changes[:0]
 	clear(p.changed)
 	p.expired, p.flushed, p.touched = p.expired[:0], p.flushed[:0], false
+	p.said = nil
 }
 
 // settled says that nothing is left to be written without new input.

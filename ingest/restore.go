@@ -2,13 +2,19 @@ package ingest
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"log/slog"
+	"math"
+	"path/filepath"
+	"strconv"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/afterclick/afterclick/ingest/state"
@@ -30,15 +36,44 @@ type restorer struct {
 	metrics *Metrics
 	log     *slog.Logger
 	sources int // source topics that the clock waits for; 0: the machine reads its source itself
+	budget  *state.Budget
 }
 
 // restore reads the changelog of one partition, and checks that the group continues where the states end. It writes a barrier
 // first and reads, committed records only, until it sees it: then it has also waited for the end of any transaction that was still
 // open, of an instance that died for example.
+//
+// What the local store has is taken from there, and the changelog read from its mark on.
 func (r *restorer) restore(ctx context.Context, id int32) (*partition, error) {
+	p, err := r.attempt(ctx, id)
+	if errors.Is(err, errNoPosition) {
+		p, err = r.attempt(ctx, id) // without the local store, which is not trusted any more
+	}
+	return p, err
+}
+
+// errNoPosition: the local store's mark is where the changelog had a @position. It always keeps the last one.
+var errNoPosition = errors.New("the changelog has no @position from the local store's mark on")
+
+func (r *restorer) attempt(ctx context.Context, id int32) (_ *partition, err error) {
 	begin := time.Now()
+	store, from, err := r.open(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			store.Close()
+		}
+	}()
+	local, loaded := store.Len(), time.Since(begin)
+	start, reset := kgo.NewOffset().AtStart(), kgo.NewOffset().AtStart()
+	if from > 0 {
+		start, reset = kgo.NewOffset().At(from), kgo.NoResetOffset() // begin anew rather than miss or mix anything
+	}
 	opts := append([]kgo.Opt{
-		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{r.topics.changelog: {id: kgo.NewOffset().AtStart()}}),
+		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{r.topics.changelog: {id: start}}),
+		kgo.ConsumeResetOffset(reset),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 		kgo.FetchMaxWait(100 * time.Millisecond),
 		kgo.RecordPartitioner(kgo.ManualPartitioner()),
@@ -54,7 +89,7 @@ func (r *restorer) restore(ctx context.Context, id int32) (*partition, error) {
 	if err := client.ProduceSync(ctx, mark).FirstErr(); err != nil {
 		return nil, fmt.Errorf("write a barrier: %w", err)
 	}
-	store := state.New()
+	logged := state.Mark{Offset: -1, At: begin}
 	pos := position{Version: positionVersion, Generation: r.cfg.Generation, Clock: clock{topics: r.sources}}
 	known, done, read, told := false, false, 0, begin
 	for !done {
@@ -78,11 +113,14 @@ func (r *restorer) restore(ctx context.Context, id int32) (*partition, error) {
 					return nil, fmt.Errorf("offset %d: %w", rec.Offset, err)
 				}
 				store.Put(rec.Key[1:], rec.Value, keptExpires(rec.Value))
+				if err := store.Relieve(); err != nil {
+					return nil, err
+				}
 			case string(rec.Key) == positionKey:
 				if err := pos.unmarshal(rec.Value); err != nil {
 					return nil, fmt.Errorf("offset %d: %w", rec.Offset, err)
 				}
-				known = true
+				known, logged.Offset = true, rec.Offset
 			case bytes.Equal(rec.Value, barrier):
 				done = true
 			}
@@ -98,6 +136,9 @@ func (r *restorer) restore(ctx context.Context, id int32) (*partition, error) {
 		return nil, err
 	}
 	switch {
+	case !known && from > 0:
+		store.Distrust(errNoPosition)
+		return nil, errNoPosition
 	case !known && store.Len() > 0:
 		return nil, fmt.Errorf("the changelog has states but no @position: it is damaged; rebuild it")
 	case known && !committed:
@@ -109,16 +150,90 @@ func (r *restorer) restore(ctx context.Context, id int32) (*partition, error) {
 	}
 	pos.Clock.topics = r.sources
 	r.metrics.Restored.Add(int64(store.Len()))
+	r.metrics.RestoredLocal.Add(int64(local))
 	if store.Len() > 0 {
-		r.log.Info("restored", "topic", r.topics.changelog, "partition", id, "states", store.Len(), "records", read,
-			"milliseconds", time.Since(begin).Milliseconds())
+		r.log.Info("restored", "topic", r.topics.changelog, "partition", id, "states", store.Len(), "local", local, "records", read,
+			"local_milliseconds", loaded.Milliseconds(), "milliseconds", time.Since(begin).Milliseconds())
 	}
-	return newPartition(id, store, pos, time.Now()), nil
+	p := newPartition(id, store, pos, time.Now())
+	p.logged = logged
+	if err := store.Err(); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// open returns the states of the local store, and where to read on in the changelog.
+func (r *restorer) open(ctx context.Context, id int32) (*state.Store, int64, error) {
+	if r.cfg.StateDir == "" {
+		return state.New(), 0, nil
+	}
+	client, err := kgo.NewClient(r.cfg.Kafka...)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer client.Close()
+	topic, admin := r.topics.changelog, kadm.NewClient(client)
+	o := state.Options{
+		Dir:   filepath.Join(r.cfg.StateDir, fmt.Sprintf("%s-%d", topic, id)),
+		Every: r.cfg.Checkpoint, Budget: r.budget, Check: checkKept, Log: r.log,
+	}
+	meta, err := admin.Metadata(ctx, topic)
+	if err == nil {
+		err = meta.Topics[topic].Err
+	}
+	if err != nil {
+		return nil, 0, fmt.Errorf("look up topic %s: %w", topic, err)
+	}
+	o.Origin = state.Origin{Cluster: meta.Cluster, Topic: topic, Partition: id}
+	if t := meta.Topics[topic].ID; t != (kadm.TopicID{}) {
+		o.Origin.TopicID = t.String()
+	}
+	for _, at := range []struct {
+		list func(context.Context, ...string) (kadm.ListedOffsets, error)
+		into *int64
+	}{{admin.ListStartOffsets, &o.First}, {admin.ListEndOffsets, &o.End}} {
+		listed, err := at.list(ctx, topic)
+		l, _ := listed.Lookup(topic, id)
+		if err = cmp.Or(err, l.Err); err != nil {
+			return nil, 0, fmt.Errorf("list the offsets of %s: %w", topic, err)
+		}
+		*at.into = l.Offset
+	}
+	o.MaxAge = tombstoneAge(ctx, admin, topic) / 2
+	return state.Open(ctx, o)
+}
+
+// tombstoneAge is how long at least a topic keeps deletions, 0 if it is not known.
+func tombstoneAge(ctx context.Context, admin *kadm.Client, topic string) time.Duration {
+	configs, err := admin.DescribeTopicConfigs(ctx, topic)
+	if err != nil {
+		return 0
+	}
+	c, err := configs.On(topic, nil)
+	if err != nil || c.Err != nil {
+		return 0
+	}
+	for _, kv := range c.Configs {
+		if kv.Key == "delete.retention.ms" && kv.Value != nil {
+			ms, _ := strconv.ParseInt(*kv.Value, 10, 64)
+			return time.Duration(min(ms, int64(math.MaxInt64/time.Millisecond))) * time.Millisecond
+		}
+	}
+	return 0
 }
 
 // committed is the group's stable offset, once no transaction that might change it is open.
 func (r *restorer) committed(ctx context.Context, client *kgo.Client, id int32) (int64, bool, error) {
 	all, err := kadm.NewClient(client).FetchOffsetsForTopics(kadm.RequireStable(ctx), r.group, r.topics.input)
+	for errors.Is(err, kerr.UnstableOffsetCommit) { // a transaction of another partition's owner is open: it ends soon
+		select {
+		case <-time.After(20 * time.Millisecond):
+		case <-ctx.Done():
+			return 0, false, ctx.Err()
+		}
+		all, err = kadm.NewClient(client).FetchOffsetsForTopics(kadm.RequireStable(ctx), r.group, r.topics.input)
+	}
 	if err != nil {
 		return 0, false, fmt.Errorf("read the offsets of group %s: %w", r.group, err)
 	}

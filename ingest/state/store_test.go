@@ -38,7 +38,9 @@ func TestStoreEqualsMap(t *testing.T) {
 		if !bytes.Equal(got, v) {
 			t.Fatalf("%s: got %d bytes, want %d", k, len(got), len(v))
 		}
-		live += entrySize([]byte(k), v)
+	}
+	for _, loc := range s.index {
+		live += s.at(loc).size()
 	}
 	if s.live != live {
 		t.Errorf("counts %d live bytes, has %d", s.live, live)
