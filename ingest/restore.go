@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/afterclick/afterclick/ingest/state"
@@ -116,15 +118,26 @@ func (r *restorer) restore(ctx context.Context, id int32) (*partition, error) {
 	return newPartition(id, store, pos, time.Now()), nil
 }
 
-// committed is the group's stable offset, once no transaction that might change it is open.
+// committed is the group's stable offset, once no transaction that might change it is open: whoever had the partition before may
+// be ending one just now, or has left one that Kafka ends after its timeout.
 func (r *restorer) committed(ctx context.Context, client *kgo.Client, id int32) (int64, bool, error) {
-	all, err := kadm.NewClient(client).FetchOffsetsForTopics(kadm.RequireStable(ctx), r.group, r.topics.input)
-	if err != nil {
-		return 0, false, fmt.Errorf("read the offsets of group %s: %w", r.group, err)
+	admin := kadm.NewClient(client)
+	for {
+		all, err := admin.FetchOffsetsForTopics(kadm.RequireStable(ctx), r.group, r.topics.input)
+		o, ok := all.Lookup(r.topics.input, id)
+		if err == nil && ok {
+			err = o.Err
+		}
+		if err == nil {
+			return o.At, ok && o.At >= 0, nil
+		}
+		if !errors.Is(err, kerr.UnstableOffsetCommit) {
+			return 0, false, fmt.Errorf("read the offsets of group %s: %w", r.group, err)
+		}
+		select {
+		case <-time.After(100 * time.Millisecond):
+		case <-ctx.Done():
+			return 0, false, ctx.Err()
+		}
 	}
-	o, ok := all.Lookup(r.topics.input, id)
-	if ok && o.Err != nil {
-		return 0, false, fmt.Errorf("read the offsets of group %s: %w", r.group, o.Err)
-	}
-	return o.At, ok && o.At >= 0, nil
 }
