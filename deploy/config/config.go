@@ -33,8 +33,10 @@ type Config struct {
 type Kafka struct {
 	Brokers []string `yaml:"brokers" about:"host:port of one or more brokers; the others are found."`
 	Prefix  string   `yaml:"prefix" about:"Begins the names of our consumer groups, topics and transactions. Two installations on one cluster need two."`
-	TLS     TLS      `yaml:"tls" about:"Encryption."`
-	SASL    SASL     `yaml:"sasl" about:"Who we are."`
+	// It is also how long a rolling restart may keep an instance away without moving its partitions.
+	SessionTimeout Duration `yaml:"session_timeout" about:"How long an instance may be away until the others take over its partitions."`
+	TLS            TLS      `yaml:"tls" about:"Encryption."`
+	SASL           SASL     `yaml:"sasl" about:"Who we are."`
 }
 
 // TLS says how to encrypt and whom to trust.
@@ -133,7 +135,7 @@ const day = 24 * time.Hour
 // Default is a server of each kind on this machine.
 func Default() *Config {
 	return &Config{
-		Kafka:      Kafka{Brokers: []string{"localhost:9092"}, Prefix: "afterclick", SASL: SASL{Mechanism: "none"}},
+		Kafka:      Kafka{Brokers: []string{"localhost:9092"}, Prefix: "afterclick", SessionTimeout: Duration(30 * time.Second), SASL: SASL{Mechanism: "none"}},
 		Topics:     Topics{Clickstream: "clickstream", Orders: "orders", Deliveries: "deliveries", Reviews: "reviews", Partitions: 12, Replication: -1},
 		ClickHouse: ClickHouse{Address: "clickhouse://localhost:9000", Database: "afterclick", User: "default"},
 		DataDir:    "data",

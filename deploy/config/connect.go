@@ -84,7 +84,7 @@ func (c *Config) Engine() (ingest.Config, error) {
 	if e.Kafka, err = c.Kafka.Options(); err != nil {
 		return e, err
 	}
-	e.Prefix = c.Kafka.Prefix
+	e.Prefix, e.SessionTimeout = c.Kafka.Prefix, time.Duration(c.Kafka.SessionTimeout)
 	e.Topics = ingest.Topics{Clickstream: c.Topics.Clickstream, Orders: c.Topics.Orders, Deliveries: c.Topics.Deliveries,
 		Reviews: c.Topics.Reviews}.OwnTopics(c.Kafka.Prefix)
 	e.KeyedByVisitor = c.KeyedBy == KeyedByVisitor
