@@ -5,7 +5,7 @@ STATICCHECK := go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # Packages with goroutines that share memory.
 RACE := ./ingest/... ./schemas/writer/...
 
-.PHONY: demo test build lint race clean
+.PHONY: demo test build bench lint race clean
 
 # Everything on this machine, with nothing installed but Go and npm. DEMO=--once ends when all is in the tables.
 demo: build
@@ -17,6 +17,10 @@ test:
 
 build:
 	CGO_ENABLED=0 go build -trimpath -o bin/afterclick .
+
+# How fast the click path is on this machine: a table, and as the last line key=value for scripts. BENCH=--help says what can be chosen.
+bench: build
+	@go run ./deploy/bench $(BENCH)
 
 lint:
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "gofmt -w these: $$unformatted"; exit 1; fi

@@ -128,10 +128,14 @@ func (l *lane) epoch(ctx context.Context, e *epoch) error {
 		l.metrics.Aborted.Add(1)
 		return nil
 	}
-	l.task.committed(l.do.now())
+	now = l.do.now()
+	l.task.committed(now)
 	l.well()
 	l.metrics.Epochs.Add(1)
-	l.metrics.Rows.Add(int64(e.rows.Len()))
+	if n := e.rows.Len(); n > 0 {
+		l.metrics.Rows.Add(int64(n))
+		l.metrics.LastRows.Store(now.UnixNano())
+	}
 	return nil
 }
 
@@ -141,11 +145,16 @@ func (l *lane) gather(ctx context.Context, e *epoch) (polled int, err error) {
 	until, cancel := context.WithTimeout(ctx, l.every)
 	defer cancel()
 	for polled < l.most && until.Err() == nil && l.do.now().Before(end) {
+		asked := l.do.now()
 		records, err := l.do.poll(until, l.most-polled)
 		if err != nil {
 			return polled, fmt.Errorf("poll: %w", err)
 		}
+		if len(records) > 0 && l.metrics.FirstRead.Load() == 0 {
+			l.metrics.FirstRead.CompareAndSwap(0, asked.UnixNano())
+		}
 		polled += len(records)
+		e.polled = append(e.polled, records...)
 		begin := l.do.now()
 		for _, r := range records {
 			if err := l.task.take(r, e); err != nil {

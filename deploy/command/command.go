@@ -34,6 +34,7 @@ type commandLine struct {
 	Feed    feedCommand    `cmd:"" help:"Send a simulated shop's or a data set's events to Kafka."`
 	SQL     sqlCommand     `cmd:"" name:"sql" help:"Ask the tables a question in SQL, read-only."`
 	Check   checkCommand   `cmd:"" help:"Look whether everything is there to run: what is wrong, and what to do."`
+	Local   localCommand   `cmd:"" help:"Kafka and ClickHouse on this machine, to try things on."`
 	Config  configCommand  `cmd:"" help:"Print or check the configuration."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 }
