@@ -38,6 +38,7 @@ type keyed struct {
 	names   map[string]string
 	parts   map[int32]*partition
 	out     flow.Output
+	row     table.Event // of the record at hand; here, because a buffer takes a pointer
 	gauges  gauges
 	// restoring is the number of partitions whose states are still being read.
 	restoring int
@@ -203,7 +204,8 @@ func (t *keyed) apply(p *partition, ev *event.Event, at flow.At, body []byte, e 
 	if ev.Topic == event.Touches {
 		return nil
 	}
-	row := table.Event{Topic: at.Source.Topic, Partition: at.Source.Partition, Offset: at.Source.Offset, SourceTime: at.SourceTime,
+	row := &t.row
+	*row = table.Event{Topic: at.Source.Topic, Partition: at.Source.Partition, Offset: at.Source.Offset, SourceTime: at.SourceTime,
 		Status: status, Kind: ev.Topic, Header: ev.Header(), Body: body, Revision: at.Revision}
 	switch ev.Topic {
 	case event.Clickstream:
@@ -227,7 +229,7 @@ func (t *keyed) apply(p *partition, ev *event.Event, at flow.At, body []byte, e 
 			}
 		}
 	}
-	e.rows.Events.Append(&row)
+	e.rows.Events.Append(row)
 	return nil
 }
 

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/alecthomas/kong"
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/afterclick/afterclick/deploy/feed/send"
@@ -58,6 +59,7 @@ func (b *bench) run(ctx context.Context) (err error) {
 	}
 	defer os.RemoveAll(dir)
 
+	busy := machine()
 	say("starting Kafka and ClickHouse")
 	broker, err := b.server(ctx, "kafka", filepath.Join(dir, "kafka"))
 	if err != nil {
@@ -86,7 +88,7 @@ func (b *bench) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer tables.close()
-	r := &report{bench: b, binary: version(ctx, b.Binary), engine: tables.version(ctx)}
+	r := &report{bench: b, machine: busy, binary: version(ctx, b.Binary), engine: tables.version(ctx)}
 
 	// The event time ends a while ago, so that the latency's clicks come after it.
 	length := time.Duration(float64(b.Events) / b.Rate * float64(time.Second))
@@ -99,13 +101,16 @@ func (b *bench) run(ctx context.Context) (err error) {
 	if _, err := send.Run(ctx, to, sent.count(load.Records())); err != nil {
 		return err
 	}
-	r.sent = *sent
+	r.sent, r.sessions = *sent, len(sent.visitors)
 
 	say("measuring")
 	if err := b.throughput(ctx, dir, broker, engine, r); err != nil {
 		return err
 	}
 	say("checking the tables")
+	if r.lag, err = lag(ctx, to.Kafka); err != nil {
+		return err
+	}
 	if err := tables.check(ctx, sent); err != nil {
 		return err
 	}
@@ -148,6 +153,29 @@ func (b *bench) throughput(ctx context.Context, dir string, broker, engine *proc
 	r.broker, r.clickhouse, r.ours = watched.used(broker, r.span), watched.used(engine, r.span), watched.used(ours, r.span)
 	r.settled = watched.last.Sub(r.span.to)
 	return nil
+}
+
+// lag is how many records our groups have not committed.
+func lag(ctx context.Context, kafka []kgo.Opt) (total int64, err error) {
+	client, err := kgo.NewClient(kafka...)
+	if err != nil {
+		return 0, err
+	}
+	defer client.Close()
+	groups, err := kadm.NewClient(client).Lag(ctx, "afterclick.sessions", "afterclick.journeys")
+	if err != nil {
+		return 0, fmt.Errorf("ask for the lag: %w", err)
+	}
+	for _, g := range groups {
+		if err := g.Error(); err != nil {
+			return 0, fmt.Errorf("ask for the lag of %s: %w", g.Group, err)
+		}
+		total += g.Lag.Total()
+	}
+	if total != 0 {
+		return total, fmt.Errorf("run has ended, but %d records are not committed", total)
+	}
+	return total, nil
 }
 
 // runArgs is the command line of the pipeline.
