@@ -45,7 +45,7 @@ type Config struct {
 	Epoch        time.Duration // how long an epoch collects
 	EpochRecords int           // ... at most
 	Hold         time.Duration // how long rows of one key may be held back
-	Grace        time.Duration // for the epoch at hand when told to stop
+	Grace        time.Duration // for the epoch at hand when told to stop; closing takes some more
 
 	// StateDir is where the states are kept on disk between starts, and where they go when memory is full; empty: nowhere.
 	StateDir string
@@ -107,7 +107,7 @@ func DefaultConfig() Config {
 		MaxEvent: 1 << 20, DeadLetterSize: 256 << 10,
 		Parts:      Parts,
 		RouteLanes: 1, SessionLanes: 2, JourneyLanes: 1,
-		Epoch: time.Second, EpochRecords: 100_000, Hold: time.Minute, Grace: 10 * time.Second,
+		Epoch: time.Second, EpochRecords: 100_000, Hold: time.Minute, Grace: 8 * time.Second,
 		Checkpoint: time.Minute,
 		Generation: 1, Partitions: 12, Replication: -1,
 		SessionTimeout: 30 * time.Second, TransactionTimeout: time.Minute,

@@ -223,23 +223,26 @@ func tombstoneAge(ctx context.Context, admin *kadm.Client, topic string) time.Du
 	return 0
 }
 
-// committed is the group's stable offset, once no transaction that might change it is open.
+// committed is the group's stable offset, once no transaction that might change it is open: whoever had the partition before may
+// be ending one just now, or has left one that Kafka ends after its timeout.
 func (r *restorer) committed(ctx context.Context, client *kgo.Client, id int32) (int64, bool, error) {
-	all, err := kadm.NewClient(client).FetchOffsetsForTopics(kadm.RequireStable(ctx), r.group, r.topics.input)
-	for errors.Is(err, kerr.UnstableOffsetCommit) { // a transaction of another partition's owner is open: it ends soon
+	admin := kadm.NewClient(client)
+	for {
+		all, err := admin.FetchOffsetsForTopics(kadm.RequireStable(ctx), r.group, r.topics.input)
+		o, ok := all.Lookup(r.topics.input, id)
+		if err == nil && ok {
+			err = o.Err
+		}
+		if err == nil {
+			return o.At, ok && o.At >= 0, nil
+		}
+		if !errors.Is(err, kerr.UnstableOffsetCommit) {
+			return 0, false, fmt.Errorf("read the offsets of group %s: %w", r.group, err)
+		}
 		select {
-		case <-time.After(20 * time.Millisecond):
+		case <-time.After(100 * time.Millisecond):
 		case <-ctx.Done():
 			return 0, false, ctx.Err()
 		}
-		all, err = kadm.NewClient(client).FetchOffsetsForTopics(kadm.RequireStable(ctx), r.group, r.topics.input)
 	}
-	if err != nil {
-		return 0, false, fmt.Errorf("read the offsets of group %s: %w", r.group, err)
-	}
-	o, ok := all.Lookup(r.topics.input, id)
-	if ok && o.Err != nil {
-		return 0, false, fmt.Errorf("read the offsets of group %s: %w", r.group, o.Err)
-	}
-	return o.At, ok && o.At >= 0, nil
 }

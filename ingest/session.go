@@ -163,7 +163,16 @@ func (s *session) commit(ctx context.Context, records []*kgo.Record) (bool, erro
 	for _, r := range records {
 		s.client.Produce(ctx, r, promise.Promise())
 	}
-	if err := promise.Err(); err != nil {
+	produced := make(chan error, 1)
+	go func() { produced <- promise.Err() }()
+	var err error
+	select {
+	case err = <-produced:
+	case <-ctx.Done():
+		// Without Kafka this would never end. The lane ends now, and its client drops what is on its way.
+		return false, fmt.Errorf("produce: %w", context.Cause(ctx))
+	}
+	if err != nil {
 		_, endErr := s.group.End(ctx, kgo.TryAbort)
 		return false, errors.Join(fmt.Errorf("produce: %w", err), endErr)
 	}

@@ -39,6 +39,9 @@ func prepare(ctx context.Context, cfg *Config) (partitionCounts, error) {
 		return nil, fmt.Errorf("connect to Kafka: %w", err)
 	}
 	defer client.Close()
+	if err := client.Ping(ctx); err != nil {
+		return nil, fmt.Errorf("cannot reach Kafka: %w; is it running, and is kafka.brokers right? `afterclick check` tells more", err)
+	}
 	admin := kadm.NewClient(client)
 	t := &cfg.Topics
 	var sources []string

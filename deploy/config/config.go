@@ -18,6 +18,7 @@ type Config struct {
 	DeadLetter DeadLetter `yaml:"dead_letter" about:"What is kept of refused records."`
 	Lanes      Lanes      `yaml:"lanes" about:"Workers of each part in this instance. Two overlap each other's waiting."`
 	Epoch      Epoch      `yaml:"epoch" about:"One round: read, compute, insert, commit. Longer ones cost less and show later."`
+	States     States     `yaml:"states" about:"What is known of visitors and orders. The topics ending in .state have it all; memory and data_dir are caches of them."`
 	Hold       Duration   `yaml:"hold" about:"Rows of a session that merely grew are written this often at most."`
 	Timezone   string     `yaml:"timezone" about:"Whose days the views show."`
 	Admin      Admin      `yaml:"admin" about:"Metrics and health."`
@@ -32,8 +33,10 @@ type Config struct {
 type Kafka struct {
 	Brokers []string `yaml:"brokers" about:"host:port of one or more brokers; the others are found."`
 	Prefix  string   `yaml:"prefix" about:"Begins the names of our consumer groups, topics and transactions. Two installations on one cluster need two."`
-	TLS     TLS      `yaml:"tls" about:"Encryption."`
-	SASL    SASL     `yaml:"sasl" about:"Who we are."`
+	// It is also how long a rolling restart may keep an instance away without moving its partitions.
+	SessionTimeout Duration `yaml:"session_timeout" about:"How long an instance may be away until the others take over its partitions."`
+	TLS            TLS      `yaml:"tls" about:"Encryption."`
+	SASL           SASL     `yaml:"sasl" about:"Who we are."`
 }
 
 // TLS says how to encrypt and whom to trust.
@@ -96,6 +99,12 @@ type Lanes struct {
 	Journey int `yaml:"journey" about:"They join what belongs to an order."`
 }
 
+// States says where states are kept.
+type States struct {
+	Memory     Size     `yaml:"memory" about:"Of each lane that has states; the oldest beyond it are on disk alone."`
+	Checkpoint Duration `yaml:"checkpoint" about:"How often the states on disk are brought up to date; 0: no states on disk, and all of them in memory."`
+}
+
 // Epoch bounds a round.
 type Epoch struct {
 	Interval Duration `yaml:"interval" about:"It collects for this long,"`
@@ -126,7 +135,7 @@ const day = 24 * time.Hour
 // Default is a server of each kind on this machine.
 func Default() *Config {
 	return &Config{
-		Kafka:      Kafka{Brokers: []string{"localhost:9092"}, Prefix: "afterclick", SASL: SASL{Mechanism: "none"}},
+		Kafka:      Kafka{Brokers: []string{"localhost:9092"}, Prefix: "afterclick", SessionTimeout: Duration(30 * time.Second), SASL: SASL{Mechanism: "none"}},
 		Topics:     Topics{Clickstream: "clickstream", Orders: "orders", Deliveries: "deliveries", Reviews: "reviews", Partitions: 12, Replication: -1},
 		ClickHouse: ClickHouse{Address: "clickhouse://localhost:9000", Database: "afterclick", User: "default"},
 		DataDir:    "data",
@@ -138,6 +147,7 @@ func Default() *Config {
 		DeadLetter: DeadLetter{Size: 256 << 10},
 		Lanes:      Lanes{Route: 1, Session: 2, Journey: 1},
 		Epoch:      Epoch{Interval: Duration(time.Second), Records: 100_000},
+		States:     States{Memory: 256 << 20, Checkpoint: Duration(time.Minute)},
 		Hold:       Duration(time.Minute),
 		Timezone:   "UTC",
 		Admin:      Admin{Address: "localhost:9464"},

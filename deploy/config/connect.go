@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"fmt"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
@@ -83,7 +84,7 @@ func (c *Config) Engine() (ingest.Config, error) {
 	if e.Kafka, err = c.Kafka.Options(); err != nil {
 		return e, err
 	}
-	e.Prefix = c.Kafka.Prefix
+	e.Prefix, e.SessionTimeout = c.Kafka.Prefix, time.Duration(c.Kafka.SessionTimeout)
 	e.Topics = ingest.Topics{Clickstream: c.Topics.Clickstream, Orders: c.Topics.Orders, Deliveries: c.Topics.Deliveries,
 		Reviews: c.Topics.Reviews}.OwnTopics(c.Kafka.Prefix)
 	e.KeyedByVisitor = c.KeyedBy == KeyedByVisitor
@@ -91,6 +92,9 @@ func (c *Config) Engine() (ingest.Config, error) {
 	e.MaxEvent, e.DeadLetterSize = int(c.MaxEvent), int(c.DeadLetter.Size)
 	e.RouteLanes, e.SessionLanes, e.JourneyLanes = c.Lanes.Route, c.Lanes.Session, c.Lanes.Journey
 	e.Epoch, e.EpochRecords, e.Hold = time.Duration(c.Epoch.Interval), c.Epoch.Records, time.Duration(c.Hold)
+	if c.States.Checkpoint > 0 {
+		e.StateDir, e.StateMemory, e.Checkpoint = filepath.Join(c.DataDir, "states"), int64(c.States.Memory), time.Duration(c.States.Checkpoint)
+	}
 	e.Partitions, e.Replication = int32(c.Topics.Partitions), int16(c.Topics.Replication)
 	return e, nil
 }

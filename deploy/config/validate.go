@@ -38,6 +38,8 @@ func (c *Config) Validate() error {
 		must(err == nil && port != "", "kafka.brokers", "%q must be host:port", b)
 	}
 	must(topicName.MatchString(c.Kafka.Prefix), "kafka.prefix", "must be letters, digits, dots, dashes and underscores, is %q", c.Kafka.Prefix)
+	timeout := time.Duration(c.Kafka.SessionTimeout)
+	must(timeout >= 6*time.Second && timeout <= 30*time.Minute, "kafka.session_timeout", "must be from 6s to 30m, as brokers want it, is %s", c.Kafka.SessionTimeout)
 	tls, sasl := c.Kafka.TLS, c.Kafka.SASL
 	must(tls.Enabled || tls.CA == "" && tls.Cert == "" && tls.Key == "", "kafka.tls.enabled", "must be true for the files beside it to have a meaning")
 	must((tls.Cert == "") == (tls.Key == ""), "kafka.tls.cert_file", "goes with kafka.tls.key_file: set both or none")

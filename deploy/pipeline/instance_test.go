@@ -2,12 +2,15 @@ package pipeline_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"testing"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/afterclick/afterclick/deploy/pipeline"
@@ -21,10 +24,10 @@ type instance struct {
 	stopped bool
 }
 
-// start runs an instance until the test stops it or ends.
-func (s *site) start(t *testing.T, dir string) *instance {
+// start runs an instance of all parts, or of some, until the test stops it or ends.
+func (s *site) start(t *testing.T, dir string, parts ...string) *instance {
 	t.Helper()
-	p, err := pipeline.New(t.Context(), s.config(t, dir), nil, slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})))
+	p, err := pipeline.New(t.Context(), s.config(t, dir), parts, slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +53,8 @@ func (i *instance) stop(t *testing.T) time.Duration {
 			t.Errorf("the instance ended with %v", err)
 		}
 	case <-time.After(30 * time.Second):
-		t.Errorf("the instance does not stop")
+		stacks := make([]byte, 1<<20)
+		t.Errorf("the instance does not stop\n%s", stacks[:runtime.Stack(stacks, true)])
 		return time.Since(begin)
 	}
 	took := time.Since(begin)
@@ -101,6 +105,9 @@ func (s *site) committed(t *testing.T, group string) (sum int64) {
 	}
 	defer client.Close()
 	offsets, err := kadm.NewClient(client).FetchOffsets(t.Context(), group)
+	if errors.Is(err, kerr.GroupIDNotFound) {
+		return 0
+	}
 	if err != nil {
 		t.Fatal(err)
 	}

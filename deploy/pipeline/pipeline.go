@@ -58,12 +58,8 @@ func New(ctx context.Context, c *config.Config, parts []string, log *slog.Logger
 	if p.conn, err = clickhouse.Open(&options); err != nil {
 		return nil, fmt.Errorf("clickhouse.address: %w", err)
 	}
-	status, err := migrate.Read(ctx, p.conn)
-	if err == nil {
-		err = status.Err()
-	}
-	if err != nil {
-		return nil, fmt.Errorf("the tables are not ready: %w", err)
+	if err = ready(ctx, p.conn, c); err != nil {
+		return nil, err
 	}
 	if p.Writer, err = writer.Open(writer.Config{Options: options, Logger: log}); err != nil {
 		return nil, err
@@ -79,6 +75,28 @@ func New(ctx context.Context, c *config.Config, parts []string, log *slog.Logger
 		return nil, err
 	}
 	return p, nil
+}
+
+// ready says what is missing in ClickHouse, and what to do.
+func ready(ctx context.Context, conn clickhouse.Conn, c *config.Config) error {
+	status, err := migrate.Read(ctx, conn)
+	if err == nil {
+		if err = status.Err(); err != nil {
+			return fmt.Errorf("the tables are not ready: %w", err)
+		}
+		return nil
+	}
+	const unknownDatabase = 81
+	said, answered := errors.AsType[*clickhouse.Exception](err)
+	switch {
+	case ctx.Err() != nil:
+		return err
+	case answered && said.Code == unknownDatabase:
+		return fmt.Errorf("ClickHouse has no database %s: run `afterclick migrate`, which creates it, or correct clickhouse.database", c.ClickHouse.Database)
+	case answered:
+		return fmt.Errorf("ClickHouse at %s refuses: %w; `afterclick check` says what to do", c.ClickHouse.Address, err)
+	}
+	return fmt.Errorf("cannot reach ClickHouse at %s: %w; is it running, and is clickhouse.address right? `afterclick check` tells more", c.ClickHouse.Address, err)
 }
 
 func engine(c *config.Config, parts []string, w *writer.Writer, log *slog.Logger) (*ingest.Engine, error) {
