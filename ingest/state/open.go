@@ -30,7 +30,7 @@ type Options struct {
 }
 
 // closeWait is how long Open waits for the directory's present owner.
-const closeWait = time.Minute
+const closeWait = 10 * time.Second
 
 // Open returns the states that the local store has, and where in the changelog to read on: 0 if from its start. It throws away what it has
 // any doubt about, says why, and begins with an empty one; if there can be no local store at all, it returns one in memory.

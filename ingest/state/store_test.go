@@ -109,9 +109,10 @@ func BenchmarkPut(b *testing.B) {
 		s.Put(keys[i], v[:200+i%100], 1)
 	}
 	b.ReportAllocs()
+	r := rand.New(rand.NewPCG(5, 6))
 	i := 0
 	for b.Loop() {
 		i++
-		s.Put(keys[(i*7919)%len(keys)], v[:200+i%100], event.Time(i))
+		s.Put(keys[r.IntN(len(keys))], v[:200+i%100], event.Time(i))
 	}
 }
