@@ -196,7 +196,7 @@ func (c *comparison) open(ctx context.Context, from, to int64, offsets []int64, 
 	if err != nil {
 		return err
 	}
-	if wait := time.Until(c.v.snap.at.Add(settle)); wait > 0 && c.lacks(rows, offsets) {
+	if wait := time.Until(c.v.snap.at.Add(c.v.cfg.Settle)); wait > 0 && c.lacks(rows, offsets) {
 		// What was committed before we asked may be seen a little later, on another replica.
 		select {
 		case <-time.After(wait):

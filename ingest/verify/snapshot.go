@@ -103,7 +103,7 @@ func (v *verifier) look(ctx context.Context) (*snapshot, error) {
 // parts asks for the partitions of a topic: what the group has committed first, then how far the log is.
 func (v *verifier) parts(ctx context.Context, admin *kadm.Client, topic, group string, since time.Time) (parts []*part, err error) {
 	committed, err := admin.FetchOffsetsForTopics(ctx, group, topic)
-	if err != nil {
+	if err != nil && !errors.Is(err, kerr.GroupIDNotFound) && !errors.Is(err, kerr.UnknownTopicOrPartition) { // it has not begun to read
 		return nil, fmt.Errorf("read the offsets of group %s: %w", group, err)
 	}
 	starts, err := admin.ListStartOffsets(ctx, topic)

@@ -39,6 +39,9 @@ type Config struct {
 	Since time.Time
 	// Workers is how many partitions are read at a time. Default: 4.
 	Workers int
+	// Settle is how long after the offsets were asked for a row may take to be seen, because replicas lag. Default: 3 s. It is waited for only
+	// where something seems to be missing.
+	Settle time.Duration
 	// Progress is called now and then, by one goroutine at a time, and once at the end. It may be nil.
 	Progress func(Progress)
 }
@@ -49,13 +52,13 @@ type Progress struct {
 	Done, Total int64 // offsets of all topics that are read; Total may grow once, when something is missing
 }
 
-// settle is how long after the offsets were asked for a row may take to be seen: a replica may lag.
-const settle = 3 * time.Second
-
 // Run compares. An error means that it could not be done; differences are in the report.
 func Run(ctx context.Context, cfg Config) (*Report, error) {
 	if cfg.Workers <= 0 {
 		cfg.Workers = 4
+	}
+	if cfg.Settle <= 0 {
+		cfg.Settle = 3 * time.Second
 	}
 	v := &verifier{cfg: &cfg, report: &Report{Began: time.Now().UTC().Truncate(time.Millisecond)}, waiting: bits{}}
 	stop := v.tell()
