@@ -60,7 +60,7 @@ func Run(ctx context.Context, cfg Config) (*Report, error) {
 	if cfg.Settle <= 0 {
 		cfg.Settle = 3 * time.Second
 	}
-	v := &verifier{cfg: &cfg, report: &Report{Began: time.Now().UTC().Truncate(time.Millisecond)}, waiting: bits{}}
+	v := &verifier{cfg: &cfg, report: &Report{Began: time.Now().UTC(), Findings: []Finding{}}, waiting: bits{}}
 	stop := v.tell()
 	err := v.run(ctx)
 	stop()
@@ -89,6 +89,7 @@ func (v *verifier) run(ctx context.Context) (err error) {
 		return err
 	}
 	for _, p := range v.snap.sources {
+		v.report.topic(p.topic) // in the order of the flow
 		v.total.Add(p.read - p.from)
 	}
 	for _, p := range v.snap.routed {
