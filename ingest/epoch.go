@@ -11,7 +11,6 @@ import (
 // epoch is what one round of a lane has to say: rows for ClickHouse, then records for one Kafka transaction. Its memory is used
 // again by the next round.
 type epoch struct {
-	polled  []*kgo.Record // what it read; it may be pointed into until the epoch is over
 	rows    *table.Batch
 	records []*kgo.Record
 	made    [][]kgo.Record // where the records are, in chunks; the last one is not full
@@ -24,13 +23,7 @@ type epoch struct {
 
 func newEpoch() *epoch { return &epoch{rows: table.NewBatch()} }
 
-// reset begins a new epoch. The one before has been committed or aborted: nothing points any more into what it read.
 func (e *epoch) reset(now time.Time) {
-	for _, r := range e.polled {
-		r.Recycle()
-	}
-	clear(e.polled)
-	e.polled = e.polled[:0]
 	e.rows.Reset()
 	clear(e.records)
 	e.records = e.records[:0]

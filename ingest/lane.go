@@ -154,7 +154,6 @@ func (l *lane) gather(ctx context.Context, e *epoch) (polled int, err error) {
 			l.metrics.FirstRead.CompareAndSwap(0, asked.UnixNano())
 		}
 		polled += len(records)
-		e.polled = append(e.polled, records...)
 		begin := l.do.now()
 		for _, r := range records {
 			if err := l.task.take(r, e); err != nil {

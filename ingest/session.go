@@ -60,7 +60,6 @@ func openSession(ctx context.Context, cfg *Config, group, name string, topics []
 		kgo.ProducerBatchCompression(kgo.SnappyCompression(), kgo.NoCompression()), // half the CPU of LZ4, here and where it is read
 		kgo.ProducerBatchMaxBytes(cfg.largestBatch()),
 		kgo.MaxBufferedRecords(1 << 20),
-		kgo.WithPools(&recordPool{}),
 		kgo.OnPartitionsAssigned(func(_ context.Context, c *kgo.Client, m map[string][]int32) {
 			c.PauseFetchPartitions(m)
 			s.note(m, false)
