@@ -2,131 +2,18 @@ package pipeline_test
 
 import (
 	"bytes"
-	"context"
-	"fmt"
-	"log/slog"
 	"math/rand/v2"
-	"os"
-	"os/exec"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
-	"github.com/ClickHouse/clickhouse-go/v2"
-	"github.com/twmb/franz-go/pkg/kgo"
-
-	"github.com/afterclick/afterclick/deploy/config"
 	"github.com/afterclick/afterclick/deploy/feed"
-	"github.com/afterclick/afterclick/deploy/feed/send"
 	"github.com/afterclick/afterclick/deploy/feed/shop"
 	"github.com/afterclick/afterclick/deploy/local/localtest"
-	"github.com/afterclick/afterclick/deploy/pipeline"
 	"github.com/afterclick/afterclick/ingest/decode"
 	"github.com/afterclick/afterclick/processors/oracle"
 	"github.com/afterclick/afterclick/schemas/event"
-	"github.com/afterclick/afterclick/schemas/migrate"
-	"github.com/afterclick/afterclick/schemas/table"
-	"github.com/afterclick/afterclick/schemas/writer"
 )
-
-// childEnv makes the test binary be an instance of the pipeline that can be killed; it holds the settings, a line each.
-const childEnv = "AFTERCLICK_TEST_INSTANCE"
-
-func TestMain(m *testing.M) {
-	if settings := os.Getenv(childEnv); settings != "" {
-		c, err := config.Load("", nil, strings.Split(settings, "\n"))
-		if err == nil {
-			var p *pipeline.Pipeline
-			if p, err = pipeline.New(context.Background(), c, nil, slog.Default()); err == nil {
-				err = p.Run(context.Background())
-			}
-		}
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	os.Exit(m.Run())
-}
-
-// site is a Kafka and a ClickHouse with the settings of an instance that runs between them.
-type site struct {
-	settings []string
-	kafka    []kgo.Opt
-	conn     clickhouse.Conn
-	database string
-}
-
-func newSite(t *testing.T, settings ...string) *site {
-	t.Helper()
-	brokers := localtest.Kafka(t, "clickstream", "orders", "deliveries", "reviews")
-	conn, options := localtest.ClickHouse(t)
-	if _, err := migrate.Up(t.Context(), options); err != nil {
-		t.Fatal(err)
-	}
-	s := &site{kafka: []kgo.Opt{kgo.SeedBrokers(brokers...)}, conn: conn, database: options.Auth.Database}
-	s.settings = append([]string{
-		"kafka.brokers=" + strings.Join(brokers, ","),
-		"clickhouse.address=" + localtest.URL(t), "clickhouse.database=" + s.database,
-		"topics.partitions=3", "epoch.interval=200ms", "hold=1s",
-	}, settings...)
-	return s
-}
-
-func (s *site) config(t *testing.T, dir string) *config.Config {
-	t.Helper()
-	c, err := config.Load("", nil, append(s.settings, "data_dir="+dir))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return c
-}
-
-// finish runs an instance in this process until everything is in the tables.
-func (s *site) finish(t *testing.T, dir string) {
-	t.Helper()
-	p, err := pipeline.New(t.Context(), s.config(t, dir), nil, slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer p.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
-	defer cancel()
-	done := make(chan error, 1)
-	go func() { done <- p.Run(ctx) }()
-	for {
-		ok, err := p.Done(ctx)
-		if ctx.Err() != nil {
-			t.Fatalf("not done in time: %v", err)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		if ok {
-			break
-		}
-		time.Sleep(100 * time.Millisecond)
-	}
-	cancel()
-	if err := <-done; err != nil {
-		t.Fatal(err)
-	}
-}
-
-func (s *site) send(t *testing.T, records []feed.Record) {
-	t.Helper()
-	if _, err := send.Run(t.Context(), send.Options{Kafka: s.kafka}, slices.Values(records)); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func (s *site) ask(t *testing.T, query string, args ...any) string {
-	t.Helper()
-	var answer string
-	if err := s.conn.QueryRow(t.Context(), query, args...).Scan(&answer); err != nil {
-		t.Fatalf("%s: %v", query, err)
-	}
-	return answer
-}
 
 // simulated is some days of a small shop, kept in memory.
 func simulated(t *testing.T, seed uint64, days, visits int) []feed.Record {
@@ -157,54 +44,6 @@ func decoded(t *testing.T, records []feed.Record) []*event.Event {
 		all = append(all, e)
 	}
 	return all
-}
-
-// expect puts what the oracle says into a database of its own, and compares every column of every row there, both ways, in the engine.
-func (s *site) expect(t *testing.T, want oracle.Tables) {
-	t.Helper()
-	conn, options := localtest.ClickHouse(t)
-	if _, err := migrate.Up(t.Context(), options); err != nil {
-		t.Fatal(err)
-	}
-	w, err := writer.Open(writer.Config{Options: options})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer w.Close()
-	b := table.NewBatch()
-	for i := range want.Sessions {
-		b.Sessions.Append(&want.Sessions[i])
-	}
-	for i := range want.Identities {
-		b.Identities.Append(&want.Identities[i])
-	}
-	for i := range want.Journeys {
-		b.Journeys.Append(&want.Journeys[i])
-	}
-	for i := range want.Reviews {
-		b.Reviews.Append(&want.Reviews[i])
-	}
-	if err := w.Insert(t.Context(), b); err != nil {
-		t.Fatal(err)
-	}
-	oracleDB := options.Auth.Database
-	for view, n := range map[string]int{"sessions": len(want.Sessions), "identities": len(want.Identities), "journeys": len(want.Journeys), "reviews": len(want.Reviews)} {
-		if n == 0 {
-			t.Errorf("the oracle has no %s: the test shows nothing", view)
-		}
-		if got := s.ask(t, "SELECT toString(count()) FROM "+view); got != fmt.Sprint(n) {
-			t.Errorf("%s: %s rows, the oracle has %d", view, got, n)
-		}
-		for _, side := range []struct{ name, query string }{
-			{"only in the tables", fmt.Sprintf("SELECT * FROM %s.%s EXCEPT SELECT * FROM %s.%s", s.database, view, oracleDB, view)},
-			{"only in the oracle", fmt.Sprintf("SELECT * FROM %s.%s EXCEPT SELECT * FROM %s.%s", oracleDB, view, s.database, view)},
-		} {
-			if n := s.ask(t, "SELECT toString(count()) FROM ("+side.query+")"); n != "0" {
-				t.Errorf("%s: %s rows %s, for example %s", view, n, side.name, s.ask(t, "SELECT formatRow('JSONEachRow', *) FROM ("+side.query+") ORDER BY ALL LIMIT 1"))
-			}
-		}
-	}
-	_ = conn
 }
 
 // shuffle moves every record by up to so much time, keeping what the source time says: another order of arrival.
@@ -245,16 +84,11 @@ func TestTablesEqualTheOracle(t *testing.T) {
 		{"each event twice", twice, []string{"keyed_by=visitor", "lanes.session=1"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s := newSite(t, c.settings...)
+			s := newSite(t, brokers(localtest.Kafka(t)), c.settings...)
 			s.send(t, c.records)
 			s.finish(t, t.TempDir())
 			s.expect(t, want)
-			if n := s.ask(t, "SELECT toString(count()) FROM events"); n != fmt.Sprint(len(c.records)) {
-				t.Errorf("%s events are stored, %d were sent", n, len(c.records))
-			}
-			if n := s.ask(t, "SELECT toString(count()) FROM dead_letters"); n != "0" {
-				t.Errorf("%s dead letters, for example %s", n, s.ask(t, "SELECT any(detail) FROM dead_letters"))
-			}
+			s.expectEvents(t, len(c.records))
 		})
 	}
 }
@@ -263,34 +97,16 @@ func TestTablesEqualTheOracle(t *testing.T) {
 func TestKillsChangeNothing(t *testing.T) {
 	records := simulated(t, 4, 12, 150)
 	want := oracle.Of(oracle.Default, decoded(t, records))
-	s := newSite(t, "keyed_by=visitor")
+	s := newSite(t, brokers(localtest.Kafka(t)), "keyed_by=visitor")
 	dir := t.TempDir()
-	go func() {
-		for chunk := range slices.Chunk(records, len(records)/20+1) {
-			if t.Context().Err() != nil {
-				return
-			}
-			if _, err := send.Run(t.Context(), send.Options{Kafka: s.kafka}, slices.Values(chunk)); err != nil {
-				t.Error(err)
-			}
-			time.Sleep(300 * time.Millisecond)
-		}
-	}()
+	sent := s.sendSlowly(t, records, 6*time.Second)
 	kills := 0
 	for end := time.Now().Add(12 * time.Second); time.Now().Before(end); kills++ {
-		cmd := exec.Command(os.Args[0])
-		cmd.Env = append(os.Environ(), childEnv+"="+strings.Join(append(s.settings, "data_dir="+dir), "\n"))
-		var out bytes.Buffer
-		cmd.Stderr = &out
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
+		c := s.child(t, dir)
 		time.Sleep(time.Duration(1200+rand.IntN(800)) * time.Millisecond)
-		if err := cmd.Process.Kill(); err != nil {
-			t.Fatalf("the instance ended by itself: %s", out.String())
-		}
-		cmd.Wait()
+		c.kill(t)
 	}
+	sent()
 	s.finish(t, dir)
 	s.expect(t, want)
 	t.Logf("%d kills", kills)
