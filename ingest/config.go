@@ -92,6 +92,13 @@ func (t Topics) Source(kind event.Topic) string {
 	return ""
 }
 
+// maxBatch is how many bytes a batch of records to our own topics may have. An event goes there as it came, with a key and a header
+// of ours, so it must be more than an event may have: else the largest one would stop its lane for good.
+func (c *Config) maxBatch() int32 {
+	const envelope = 64 << 10
+	return int32(max(1<<20, c.MaxEvent, 2*c.DeadLetterSize) + envelope)
+}
+
 // DefaultConfig has everything but connections, machines, and names that only the caller knows.
 func DefaultConfig() Config {
 	return Config{

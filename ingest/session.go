@@ -58,7 +58,7 @@ func openSession(ctx context.Context, cfg *Config, group, name string, topics []
 		kgo.FetchMaxPartitionBytes(4 << 20),
 		kgo.RecordPartitioner(kgo.ManualPartitioner()),
 		kgo.ProducerBatchCompression(kgo.Lz4Compression(), kgo.NoCompression()),
-		kgo.ProducerBatchMaxBytes(1 << 20),
+		kgo.ProducerBatchMaxBytes(cfg.maxBatch()),
 		kgo.MaxBufferedRecords(1 << 20),
 		kgo.OnPartitionsAssigned(func(_ context.Context, c *kgo.Client, m map[string][]int32) {
 			c.PauseFetchPartitions(m)

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -20,6 +22,11 @@ var changelogConfig = map[string]*string{
 	"segment.bytes":             kadm.StringPtr("67108864"),
 	"min.cleanable.dirty.ratio": kadm.StringPtr("0.2"),
 }
+
+// logConfig: what a broker does with topics by default may be compaction, which takes no ticks, because they have no key.
+var logConfig = map[string]*string{"cleanup.policy": kadm.StringPtr("delete")}
+
+const maxMessageBytes = "max.message.bytes"
 
 // partitionCounts are the numbers of partitions of all topics that the engine touches.
 type partitionCounts map[string]int32
@@ -52,8 +59,10 @@ func prepare(ctx context.Context, cfg *Config) (partitionCounts, error) {
 	}
 	create := func(topic string, partitions int32, config map[string]*string) error {
 		if counts[topic] > 0 {
-			return nil
+			return admit(ctx, admin, topic, cfg.maxBatch())
 		}
+		config = maps.Clone(config)
+		config[maxMessageBytes] = kadm.StringPtr(strconv.Itoa(int(cfg.maxBatch())))
 		r, err := admin.CreateTopic(ctx, partitions, cfg.Replication, config, topic)
 		if err == nil {
 			err = r.Err
@@ -71,13 +80,13 @@ func prepare(ctx context.Context, cfg *Config) (partitionCounts, error) {
 	clicks := t.Clicks
 	if cfg.KeyedByVisitor {
 		clicks = t.Clickstream
-	} else if err := create(t.Clicks, cfg.Partitions, nil); err != nil {
+	} else if err := create(t.Clicks, cfg.Partitions, logConfig); err != nil {
 		return nil, err
 	}
-	if err := create(t.Journeys, cfg.Partitions, nil); err != nil {
+	if err := create(t.Journeys, cfg.Partitions, logConfig); err != nil {
 		return nil, err
 	}
-	if err := create(t.DeadLetters, 1, nil); err != nil {
+	if err := create(t.DeadLetters, 1, logConfig); err != nil {
 		return nil, err
 	}
 	for _, pair := range [][2]string{{clicks, t.SessionStates}, {t.Journeys, t.JourneyStates}} {
@@ -90,6 +99,31 @@ func prepare(ctx context.Context, cfg *Config) (partitionCounts, error) {
 		}
 	}
 	return counts, nil
+}
+
+// admit lets batches of so many bytes into a topic of ours that exists already: max_event may have been less when it was made.
+func admit(ctx context.Context, admin *kadm.Client, topic string, most int32) error {
+	configs, err := admin.DescribeTopicConfigs(ctx, topic)
+	if err != nil {
+		return fmt.Errorf("look up the settings of topic %s: %w", topic, err)
+	}
+	for _, r := range configs {
+		for _, c := range r.Configs {
+			now, err := strconv.Atoi(c.MaybeValue())
+			if c.Key != maxMessageBytes || err != nil || now >= int(most) {
+				continue
+			}
+			set := []kadm.AlterConfig{{Op: kadm.SetConfig, Name: maxMessageBytes, Value: kadm.StringPtr(strconv.Itoa(int(most)))}}
+			answers, err := admin.AlterTopicConfigs(ctx, set, topic)
+			for _, a := range answers {
+				err = errors.Join(err, a.Err)
+			}
+			if err != nil {
+				return fmt.Errorf("topic %s takes batches of at most %d bytes, max_event needs %d: %s cannot be raised: %w", topic, now, most, maxMessageBytes, err)
+			}
+		}
+	}
+	return nil
 }
 
 func count(ctx context.Context, admin *kadm.Client, topics ...string) (partitionCounts, error) {

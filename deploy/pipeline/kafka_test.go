@@ -21,7 +21,7 @@ import (
 var chaosKills = flag.Int("kills", 0, "how often TestChaos kills an instance; 0: not at all")
 
 func TestKafkaTablesEqualTheOracle(t *testing.T) {
-	k := realKafka(kafkatest.Start(t, 1))
+	k := realKafka(t, kafkatest.Start(t, 1))
 	records := simulated(t, 3, 12, 150)
 	want := oracle.Of(oracle.Default, decoded(t, records))
 	for _, c := range []struct {
@@ -47,7 +47,7 @@ func TestKafkaTablesEqualTheOracle(t *testing.T) {
 
 // From one instance to three and back, under load, on brokers that want TLS and a password.
 func TestKafkaScale(t *testing.T) {
-	s := newSite(t, realKafka(kafkatest.Start(t, 1, kafkatest.SCRAM(user, password))))
+	s := newSite(t, realKafka(t, kafkatest.Start(t, 1, kafkatest.SCRAM(user, password))))
 	records := simulated(t, 5, 12, 150)
 	sent := s.sendSlowly(t, records, 9*time.Second)
 	dirs := []string{t.TempDir(), t.TempDir(), t.TempDir()}
@@ -69,7 +69,7 @@ func TestKafkaScale(t *testing.T) {
 // The only broker is killed under an instance that works, and started again.
 func TestKafkaBrokerIsKilled(t *testing.T) {
 	c := kafkatest.Start(t, 1)
-	s := newSite(t, realKafka(c))
+	s := newSite(t, realKafka(t, c))
 	records := simulated(t, 6, 12, 150)
 	sent := s.sendSlowly(t, records, 6*time.Second)
 	dir := t.TempDir()
@@ -101,7 +101,7 @@ func TestChaos(t *testing.T) {
 func chaos(t *testing.T, kills, days int) {
 	const every = 2500 * time.Millisecond
 	c := kafkatest.Start(t, 3)
-	s := newSite(t, realKafka(c))
+	s := newSite(t, realKafka(t, c))
 	records := simulated(t, 7, 8+days, 150)
 	want := oracle.Of(oracle.Default, decoded(t, records))
 	sent := s.sendSlowly(t, records, time.Duration(kills)*every)

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -60,12 +61,17 @@ func brokers(list []string) kafka {
 const user, password = "afterclick", "a-password"
 
 // realKafka is one that kafkatest started: plain, or with SCRAM(user, password).
-func realKafka(c *kafkatest.Cluster) kafka {
+func realKafka(t *testing.T, c *kafkatest.Cluster) kafka {
+	t.Helper()
 	k := brokers(c.Brokers())
 	k.client = c.Client()
 	if ca := c.CAFile(); ca != "" {
+		file := filepath.Join(t.TempDir(), "password")
+		if err := os.WriteFile(file, []byte(password+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
 		k.settings = append(k.settings, "kafka.tls.enabled=true", "kafka.tls.ca_file="+ca,
-			"kafka.sasl.mechanism=scram-sha-512", "kafka.sasl.user="+user, "kafka.sasl.password="+password)
+			"kafka.sasl.mechanism=scram-sha-512", "kafka.sasl.user="+user, "kafka.sasl.password_file="+file)
 	}
 	return k
 }
