@@ -1,9 +1,7 @@
 package ingest
 
 import (
-	"bytes"
 	"context"
-	"crypto/rand"
 	"fmt"
 	"log/slog"
 	"time"
@@ -33,8 +31,8 @@ type restorer struct {
 }
 
 // restore reads the changelog of one partition, and checks that the group continues where the states end. It writes a barrier
-// first and reads, committed records only, until it sees it: then it has also waited for the end of any transaction that was still
-// open, of an instance that died for example.
+// first and reads, committed records only, until it is past it: then it has also waited for the end of any transaction that was
+// still open, of an instance that died for example.
 func (r *restorer) restore(ctx context.Context, id int32) (*partition, error) {
 	begin := time.Now()
 	opts := append([]kgo.Opt{
@@ -49,8 +47,7 @@ func (r *restorer) restore(ctx context.Context, id int32) (*partition, error) {
 		return nil, err
 	}
 	defer client.Close()
-	barrier := []byte(rand.Text())
-	mark := &kgo.Record{Topic: r.topics.changelog, Partition: id, Key: []byte(barrierKey), Value: barrier}
+	mark := &kgo.Record{Topic: r.topics.changelog, Partition: id, Key: []byte(barrierKey), Value: []byte(r.cfg.Instance)}
 	if err := client.ProduceSync(ctx, mark).FirstErr(); err != nil {
 		return nil, fmt.Errorf("write a barrier: %w", err)
 	}
@@ -72,20 +69,19 @@ func (r *restorer) restore(ctx context.Context, id int32) (*partition, error) {
 			case len(rec.Key) > 0 && rec.Key[0] == statePrefix:
 				if rec.Value == nil {
 					store.Delete(rec.Key[1:])
-					continue
-				}
-				if err := checkKept(rec.Value); err != nil {
+				} else if err := checkKept(rec.Value); err != nil {
 					return nil, fmt.Errorf("offset %d: %w", rec.Offset, err)
+				} else {
+					store.Put(rec.Key[1:], rec.Value, keptExpires(rec.Value))
 				}
-				store.Put(rec.Key[1:], rec.Value, keptExpires(rec.Value))
 			case string(rec.Key) == positionKey:
 				if err := pos.unmarshal(rec.Value); err != nil {
 					return nil, fmt.Errorf("offset %d: %w", rec.Offset, err)
 				}
 				known = true
-			case bytes.Equal(rec.Value, barrier):
-				done = true
 			}
+			// Not: until our barrier is read. Compaction removes it when another restore has written one after it.
+			done = done || rec.Offset >= mark.Offset
 		}
 		if now := time.Now(); now.Sub(told) > 5*time.Second {
 			told = now
