@@ -21,6 +21,7 @@ import (
 var chaosKills = flag.Int("kills", 0, "how often TestChaos kills an instance; 0: not at all")
 
 func TestKafkaTablesEqualTheOracle(t *testing.T) {
+	t.Parallel()
 	k := realKafka(t, kafkatest.Start(t, 1))
 	records := simulated(t, 3, 12, 150)
 	want := oracle.Of(oracle.Default, decoded(t, records))
@@ -47,6 +48,7 @@ func TestKafkaTablesEqualTheOracle(t *testing.T) {
 
 // From one instance to three and back, under load, on brokers that want TLS and a password.
 func TestKafkaScale(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, realKafka(t, kafkatest.Start(t, 1, kafkatest.SCRAM(user, password))))
 	records := simulated(t, 5, 12, 150)
 	sent := s.sendSlowly(t, records, 9*time.Second)
@@ -68,6 +70,7 @@ func TestKafkaScale(t *testing.T) {
 
 // The only broker is killed under an instance that works, and started again.
 func TestKafkaBrokerIsKilled(t *testing.T) {
+	t.Parallel()
 	c := kafkatest.Start(t, 1)
 	s := newSite(t, realKafka(t, c))
 	records := simulated(t, 6, 12, 150)
@@ -88,7 +91,10 @@ func TestKafkaBrokerIsKilled(t *testing.T) {
 }
 
 // Three instances and three brokers, of which one or the other is killed all the time.
-func TestKafkaKillsChangeNothing(t *testing.T) { chaos(t, 5, 4) }
+func TestKafkaKillsChangeNothing(t *testing.T) {
+	t.Parallel()
+	chaos(t, 5, 4)
+}
 
 // TestChaos is for make chaos: as many kills as are asked for.
 func TestChaos(t *testing.T) {

@@ -204,23 +204,33 @@ func (s *site) send(t *testing.T, records []feed.Record) {
 	}
 }
 
-// sendSlowly sends in equal parts over so much time. The returned function waits for the end.
+// sendSlowly sends over so much time. The returned function waits for the end.
 func (s *site) sendSlowly(t *testing.T, records []feed.Record, over time.Duration) (wait func()) {
-	const parts = 20
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
+	const parts = 50
+	stream := func(yield func(feed.Record) bool) {
 		for chunk := range slices.Chunk(records, len(records)/parts+1) {
-			if t.Context().Err() != nil {
-				return
+			for _, r := range chunk {
+				if !yield(r) {
+					return
+				}
 			}
-			if _, err := send.Run(t.Context(), s.sending(), slices.Values(chunk)); err != nil {
-				t.Error(err)
+			select {
+			case <-time.After(over / parts):
+			case <-t.Context().Done():
 			}
-			time.Sleep(over / parts)
 		}
+	}
+	done := make(chan error, 1)
+	go func() {
+		_, err := send.Run(t.Context(), s.sending(), stream)
+		done <- err
 	}()
-	return func() { <-done }
+	return func() {
+		t.Helper()
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 func (s *site) ask(t *testing.T, query string, args ...any) string {
