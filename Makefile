@@ -5,7 +5,10 @@ STATICCHECK := go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # Packages with goroutines that share memory.
 RACE := ./ingest/... ./schemas/writer/...
 
-.PHONY: demo test build bench lint race clean
+# How often make chaos kills an instance.
+KILLS ?= 50
+
+.PHONY: demo test chaos build bench lint race clean
 
 # Everything on this machine, with nothing installed but Go and npm. DEMO=--once ends when all is in the tables.
 demo: build
@@ -14,6 +17,10 @@ demo: build
 # Tests run the real ClickHouse engine, which is fetched once.
 test:
 	go test ./...
+
+# Three instances on three brokers of a real Kafka, one or the other killed every few seconds under load. Needs Java and Maven.
+chaos:
+	CI=true go test -timeout 2h -count 1 -v -run '^TestChaos$$' ./deploy/pipeline -kills $(KILLS)
 
 build:
 	CGO_ENABLED=0 go build -trimpath -o bin/afterclick .

@@ -1,10 +1,8 @@
 package ingest
 
 import (
-	"bytes"
 	"cmp"
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -40,8 +38,8 @@ type restorer struct {
 }
 
 // restore reads the changelog of one partition, and checks that the group continues where the states end. It writes a barrier
-// first and reads, committed records only, until it sees it: then it has also waited for the end of any transaction that was still
-// open, of an instance that died for example.
+// first and reads, committed records only, until it is past it: then it has also waited for the end of any transaction that was
+// still open, of an instance that died for example.
 //
 // What the local store has is taken from there, and the changelog read from its mark on.
 func (r *restorer) restore(ctx context.Context, id int32) (*partition, error) {
@@ -84,8 +82,7 @@ func (r *restorer) attempt(ctx context.Context, id int32) (_ *partition, err err
 		return nil, err
 	}
 	defer client.Close()
-	barrier := []byte(rand.Text())
-	mark := &kgo.Record{Topic: r.topics.changelog, Partition: id, Key: []byte(barrierKey), Value: barrier}
+	mark := &kgo.Record{Topic: r.topics.changelog, Partition: id, Key: []byte(barrierKey), Value: []byte(r.cfg.Instance)}
 	if err := client.ProduceSync(ctx, mark).FirstErr(); err != nil {
 		return nil, fmt.Errorf("write a barrier: %w", err)
 	}
@@ -107,12 +104,11 @@ func (r *restorer) attempt(ctx context.Context, id int32) (_ *partition, err err
 			case len(rec.Key) > 0 && rec.Key[0] == statePrefix:
 				if rec.Value == nil {
 					store.Delete(rec.Key[1:])
-					continue
-				}
-				if err := checkKept(rec.Value); err != nil {
+				} else if err := checkKept(rec.Value); err != nil {
 					return nil, fmt.Errorf("offset %d: %w", rec.Offset, err)
+				} else {
+					store.Put(rec.Key[1:], rec.Value, keptExpires(rec.Value))
 				}
-				store.Put(rec.Key[1:], rec.Value, keptExpires(rec.Value))
 				if err := store.Relieve(); err != nil {
 					return nil, err
 				}
@@ -121,9 +117,9 @@ func (r *restorer) attempt(ctx context.Context, id int32) (_ *partition, err err
 					return nil, fmt.Errorf("offset %d: %w", rec.Offset, err)
 				}
 				known, logged.Offset = true, rec.Offset
-			case bytes.Equal(rec.Value, barrier):
-				done = true
 			}
+			// Not: until our barrier is read. Compaction removes it when another restore has written one after it.
+			done = done || rec.Offset >= mark.Offset
 		}
 		if now := time.Now(); now.Sub(told) > 5*time.Second {
 			told = now
