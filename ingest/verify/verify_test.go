@@ -260,18 +260,21 @@ func TestLive(t *testing.T) {
 			fed := make(chan struct{})
 			go func() {
 				defer close(fed)
-				for chunk := range slices.Chunk(records, len(records)/100+1) {
-					if ctx.Err() != nil {
-						return
-					}
-					if _, err := send.Run(ctx, send.Options{Kafka: s.kafka}, slices.Values(chunk)); err != nil && ctx.Err() == nil {
-						t.Error(err)
+				for ctx.Err() == nil { // again and again: the second time they are duplicates
+					for chunk := range slices.Chunk(records, 500) {
+						if _, err := send.Run(ctx, send.Options{Kafka: s.kafka}, slices.Values(chunk)); err != nil && ctx.Err() == nil {
+							t.Error(err)
+						}
+						if ctx.Err() != nil {
+							return
+						}
+						time.Sleep(30 * time.Millisecond)
 					}
 				}
 			}()
 			_, stop := s.start(t)
 			runs, moving := 0, 0
-			for end := time.Now().Add(8 * time.Second); time.Now().Before(end); runs++ {
+			for end := time.Now().Add(8 * time.Second); runs < 4 || time.Now().Before(end); runs++ {
 				e, err := s.config(t).Engine()
 				if err != nil {
 					t.Fatal(err)
