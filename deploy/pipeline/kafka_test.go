@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 
 	"github.com/afterclick/afterclick/deploy/feed"
 	"github.com/afterclick/afterclick/deploy/local/kafkatest"
+	"github.com/afterclick/afterclick/ingest"
 	"github.com/afterclick/afterclick/processors/oracle"
 )
 
@@ -85,6 +87,32 @@ func TestKafkaBrokerIsKilled(t *testing.T) {
 	sent()
 	i.stop(t)
 	s.finish(t, dir)
+	s.expect(t, oracle.Of(oracle.Default, decoded(t, records)))
+	s.expectEvents(t, len(records))
+	s.expectRouted(t)
+}
+
+// An instance stands still amid its work until others have taken its partitions, and then goes on as if nothing had been: what it still
+// writes must not count.
+func TestKafkaZombie(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, realKafka(t, kafkatest.Start(t, 1)))
+	records := simulated(t, 8, 12, 150)
+	sent := s.sendSlowly(t, records, 45*time.Second)
+	dirs := []string{t.TempDir(), t.TempDir()}
+	zombie := s.child(t, dirs[0])
+	time.Sleep(5 * time.Second) // it has all partitions, and works
+	other := s.child(t, dirs[1])
+	zombie.cmd.Process.Signal(syscall.SIGSTOP)
+	time.Sleep(ingest.DefaultConfig().SessionTimeout + 5*time.Second)
+	if n := s.count(t, "events"); n == 0 {
+		t.Error("nothing was written until now: the test shows little")
+	}
+	zombie.cmd.Process.Signal(syscall.SIGCONT)
+	sent()
+	zombie.kill(t)
+	other.kill(t)
+	s.finish(t, dirs...)
 	s.expect(t, oracle.Of(oracle.Default, decoded(t, records)))
 	s.expectEvents(t, len(records))
 	s.expectRouted(t)
