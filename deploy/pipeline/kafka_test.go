@@ -96,7 +96,7 @@ func TestKafkaBrokerIsKilled(t *testing.T) {
 // writes must not count.
 func TestKafkaZombie(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, realKafka(t, kafkatest.Start(t, 1)))
+	s := siteBeside(t, realKafka(t, kafkatest.Start(t, 1)))
 	records := simulated(t, 8, 12, 150)
 	sent := s.sendSlowly(t, records, 45*time.Second)
 	dirs := []string{t.TempDir(), t.TempDir()}
