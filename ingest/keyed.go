@@ -3,6 +3,8 @@ package ingest
 import (
 	"bytes"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/segmentio/encoding/json"
@@ -42,6 +44,11 @@ type keyed struct {
 	gauges  gauges
 	// restoring is the number of partitions whose states are still being read.
 	restoring int
+}
+
+func newKeyed(cfg *Config, metrics *Metrics, topics keyedTopics, m Machine) *keyed {
+	return &keyed{cfg: cfg, topics: topics, machine: m, metrics: metrics, decoder: &decode.Decoder{MaxBytes: cfg.MaxEvent},
+		names: map[string]string{}, parts: map[int32]*partition{}}
 }
 
 // keyedTopics are the topics that a machine's task reads and writes.
@@ -263,8 +270,8 @@ func (t *keyed) drain(e *epoch) {
 }
 
 func (t *keyed) finish(e *epoch) error {
-	for _, p := range t.parts {
-		if err := t.finishPartition(p, e); err != nil {
+	for _, id := range slices.Sorted(maps.Keys(t.parts)) { // what an epoch says is in an order that does not depend on chance
+		if err := t.finishPartition(t.parts[id], e); err != nil {
 			return err
 		}
 	}

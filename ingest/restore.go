@@ -50,9 +50,6 @@ func (r *restorer) restore(ctx context.Context, id int32) (*partition, error) {
 	return p, err
 }
 
-// errNoPosition: the local store's mark is where the changelog had a @position. It always keeps the last one.
-var errNoPosition = errors.New("the changelog has no @position from the local store's mark on")
-
 func (r *restorer) attempt(ctx context.Context, id int32) (_ *partition, err error) {
 	begin := time.Now()
 	store, from, err := r.open(ctx, id)
@@ -86,9 +83,9 @@ func (r *restorer) attempt(ctx context.Context, id int32) (_ *partition, err err
 	if err := client.ProduceSync(ctx, mark).FirstErr(); err != nil {
 		return nil, fmt.Errorf("write a barrier: %w", err)
 	}
-	logged := state.Mark{Offset: -1, At: begin}
-	pos := position{Version: positionVersion, Generation: r.cfg.Generation, Clock: clock{topics: r.sources}}
-	known, done, read, told := false, false, 0, begin
+	c := newReplay(r.topics, r.group, id, store, from > 0, position{Version: positionVersion, Generation: r.cfg.Generation, Clock: clock{topics: r.sources}})
+	c.logged.At = begin
+	done, read, told := false, 0, begin
 	for !done {
 		fetches := client.PollFetches(ctx)
 		if err := fetches.Err0(); err != nil {
@@ -100,23 +97,8 @@ func (r *restorer) attempt(ctx context.Context, id int32) (_ *partition, err err
 		for it := fetches.RecordIter(); !it.Done(); {
 			rec := it.Next()
 			read++
-			switch {
-			case len(rec.Key) > 0 && rec.Key[0] == statePrefix:
-				if rec.Value == nil {
-					store.Delete(rec.Key[1:])
-				} else if err := checkKept(rec.Value); err != nil {
-					return nil, fmt.Errorf("offset %d: %w", rec.Offset, err)
-				} else {
-					store.Put(rec.Key[1:], rec.Value, keptExpires(rec.Value))
-				}
-				if err := store.Relieve(); err != nil {
-					return nil, err
-				}
-			case string(rec.Key) == positionKey:
-				if err := pos.unmarshal(rec.Value); err != nil {
-					return nil, fmt.Errorf("offset %d: %w", rec.Offset, err)
-				}
-				known, logged.Offset = true, rec.Offset
+			if err := c.take(rec); err != nil {
+				return nil, err
 			}
 			// Not: until our barrier is read. Compaction removes it when another restore has written one after it.
 			done = done || rec.Offset >= mark.Offset
@@ -131,32 +113,16 @@ func (r *restorer) attempt(ctx context.Context, id int32) (_ *partition, err err
 	if err != nil {
 		return nil, err
 	}
-	switch {
-	case !known && from > 0:
-		store.Distrust(errNoPosition)
-		return nil, errNoPosition
-	case !known && store.Len() > 0:
-		return nil, fmt.Errorf("the changelog has states but no @position: it is damaged; rebuild it")
-	case known && !committed:
-		return nil, fmt.Errorf("the group %s has no offset for %s/%d any more, but the states end at %d: set the group's offset to that, for example with kafka-consumer-groups --reset-offsets --to-offset %d",
-			r.group, r.topics.input, id, pos.Offset, pos.Offset)
-	case committed && pos.Offset != offset:
-		return nil, fmt.Errorf("the group %s stands at offset %d of %s/%d, but the states end at %d: somebody moved the group's offset or deleted the changelog; set the offset to %d, or start with a new group prefix",
-			r.group, offset, r.topics.input, id, pos.Offset, pos.Offset)
+	if err := c.end(offset, committed); err != nil {
+		return nil, err
 	}
-	pos.Clock.topics = r.sources
 	r.metrics.Restored.Add(int64(store.Len()))
 	r.metrics.RestoredLocal.Add(int64(local))
 	if store.Len() > 0 {
 		r.log.Info("restored", "topic", r.topics.changelog, "partition", id, "states", store.Len(), "local", local, "records", read,
 			"local_milliseconds", loaded.Milliseconds(), "milliseconds", time.Since(begin).Milliseconds())
 	}
-	p := newPartition(id, store, pos, time.Now())
-	p.logged = logged
-	if err := store.Err(); err != nil {
-		return nil, err
-	}
-	return p, nil
+	return c.partition(time.Now())
 }
 
 // open returns the states of the local store, and where to read on in the changelog.
