@@ -127,7 +127,7 @@ func (t *keyed) take(r *kgo.Record, e *epoch) error {
 	if kind != 0 {
 		at.Source = flow.Place{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset}
 		if at.SourceTime, err = sourceTime(r); err == nil {
-			err = checkSourceTime(at.SourceTime, e.now)
+			err = checkSourceTime(at.SourceTime, e.read)
 		}
 		if err == nil {
 			p.next.Clock.direct(at.SourceTime)

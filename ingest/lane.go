@@ -157,6 +157,7 @@ func (l *lane) gather(ctx context.Context, e *epoch) (polled int, err error) {
 		}
 		polled += len(records)
 		begin := l.do.now()
+		e.read = begin // the machine may have slept since the epoch began
 		for _, r := range records {
 			if err := l.task.take(r, e); err != nil {
 				return polled, err

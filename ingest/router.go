@@ -96,7 +96,7 @@ func (t *router) take(r *kgo.Record, e *epoch) error {
 	place := flow.Place{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset}
 	var ev *event.Event
 	if err == nil {
-		err = checkSourceTime(at, e.now)
+		err = checkSourceTime(at, e.read)
 	}
 	if err == nil {
 		p.pending.time = max(p.pending.time, at)
