@@ -51,6 +51,9 @@ func (c *replay) take(r *kgo.Record) error {
 // errNoPosition: the local store's mark is where the changelog had a @position. It always keeps the last one.
 var errNoPosition = errors.New("the changelog has no @position from the local store's mark on")
 
+// errMoved: the group does not stand where the states end.
+var errMoved = errors.New("the states and the group's offset contradict each other")
+
 // end checks that the group goes on where the states end. offset is the group's, if it has committed one, once it is stable.
 func (c *replay) end(offset int64, committed bool) error {
 	switch {
@@ -63,8 +66,8 @@ func (c *replay) end(offset int64, committed bool) error {
 		return fmt.Errorf("the group %s has no offset for %s/%d any more, but the states end at %d: set the group's offset to that, for example with kafka-consumer-groups --reset-offsets --to-offset %d",
 			c.group, c.topics.input, c.id, c.pos.Offset, c.pos.Offset)
 	case committed && c.pos.Offset != offset:
-		return fmt.Errorf("the group %s stands at offset %d of %s/%d, but the states end at %d: somebody moved the group's offset or deleted the changelog; set the offset to %d, or start with a new group prefix",
-			c.group, offset, c.topics.input, c.id, c.pos.Offset, c.pos.Offset)
+		return fmt.Errorf("%w: the group %s stands at offset %d of %s/%d, the states end at %d: somebody moved the group's offset or deleted the changelog; set the offset to %d, or start with a new group prefix",
+			errMoved, c.group, offset, c.topics.input, c.id, c.pos.Offset, c.pos.Offset)
 	}
 	return nil
 }

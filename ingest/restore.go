@@ -43,18 +43,28 @@ type restorer struct {
 //
 // What the local store has is taken from there, and the changelog read from its mark on.
 func (r *restorer) restore(ctx context.Context, id int32) (*partition, error) {
-	p, err := r.attempt(ctx, id)
-	if errors.Is(err, errNoPosition) {
-		p, err = r.attempt(ctx, id) // without the local store, which is not trusted any more
+	last, distrusted := int64(-1), false
+	for {
+		p, offset, err := r.attempt(ctx, id)
+		switch {
+		case errors.Is(err, errNoPosition) && !distrusted:
+			distrusted = true // again, without the local store
+		case errors.Is(err, errMoved) && offset != last:
+			// We were slow, and another lane has the partition by now and goes on with it: we will be told. Or somebody did move
+			// the offset, then the next attempt says so.
+			last = offset
+		default:
+			return p, err
+		}
 	}
-	return p, err
 }
 
-func (r *restorer) attempt(ctx context.Context, id int32) (_ *partition, err error) {
+// attempt also returns the group's offset.
+func (r *restorer) attempt(ctx context.Context, id int32) (_ *partition, offset int64, err error) {
 	begin := time.Now()
 	store, from, err := r.open(ctx, id)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	defer func() {
 		if err != nil {
@@ -76,12 +86,12 @@ func (r *restorer) attempt(ctx context.Context, id int32) (_ *partition, err err
 	}, r.cfg.Kafka...)
 	client, err := kgo.NewClient(opts...)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	defer client.Close()
 	mark := &kgo.Record{Topic: r.topics.changelog, Partition: id, Key: []byte(barrierKey), Value: []byte(r.cfg.Instance)}
 	if err := client.ProduceSync(ctx, mark).FirstErr(); err != nil {
-		return nil, fmt.Errorf("write a barrier: %w", err)
+		return nil, 0, fmt.Errorf("write a barrier: %w", err)
 	}
 	c := newReplay(r.topics, r.group, id, store, from > 0, position{Version: positionVersion, Generation: r.cfg.Generation, Clock: clock{topics: r.sources}})
 	c.logged.At = begin
@@ -89,16 +99,16 @@ func (r *restorer) attempt(ctx context.Context, id int32) (_ *partition, err err
 	for !done {
 		fetches := client.PollFetches(ctx)
 		if err := fetches.Err0(); err != nil {
-			return nil, err
+			return nil, 0, err
 		}
 		if errs := fetches.Errors(); len(errs) > 0 {
-			return nil, errs[0].Err
+			return nil, 0, errs[0].Err
 		}
 		for it := fetches.RecordIter(); !it.Done(); {
 			rec := it.Next()
 			read++
 			if err := c.take(rec); err != nil {
-				return nil, err
+				return nil, 0, err
 			}
 			// Not: until our barrier is read. Compaction removes it when another restore has written one after it.
 			done = done || rec.Offset >= mark.Offset
@@ -111,10 +121,10 @@ func (r *restorer) attempt(ctx context.Context, id int32) (_ *partition, err err
 	}
 	offset, committed, err := r.committed(ctx, client, id)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	if err := c.end(offset, committed); err != nil {
-		return nil, err
+		return nil, offset, err
 	}
 	r.metrics.Restored.Add(int64(store.Len()))
 	r.metrics.RestoredLocal.Add(int64(local))
@@ -122,7 +132,8 @@ func (r *restorer) attempt(ctx context.Context, id int32) (_ *partition, err err
 		r.log.Info("restored", "topic", r.topics.changelog, "partition", id, "states", store.Len(), "local", local, "records", read,
 			"local_milliseconds", loaded.Milliseconds(), "milliseconds", time.Since(begin).Milliseconds())
 	}
-	return c.partition(time.Now())
+	p, err := c.partition(time.Now())
+	return p, offset, err
 }
 
 // open returns the states of the local store, and where to read on in the changelog.
