@@ -273,6 +273,7 @@ func (w *simWorld) compact() {
 	if !w.restoring(at) {
 		forget = w.r.Int64N(before + 1)
 	}
+	w.forgets(at, forget)
 	w.kafka.Compact(at, before, forget)
 	w.dice.Count(sim.Compacted)
 	w.storyf("%v is compacted up to %d", at, before)

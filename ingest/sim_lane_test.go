@@ -11,7 +11,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/afterclick/afterclick/ingest/sim"
-	"github.com/afterclick/afterclick/ingest/state"
 	"github.com/afterclick/afterclick/schemas/table"
 )
 
@@ -354,6 +353,7 @@ func (p *simLane) reassign(context.Context) error {
 	if p.keyed == nil {
 		return nil
 	}
+	p.checkpoint()
 	for id := range p.w.counts[p.keyed.topics.input] {
 		r := p.restores[id]
 		if r == nil {
@@ -385,8 +385,9 @@ func (p *simLane) restore(id int32) *simRestore {
 	if topics.direct != 0 {
 		sources = 0
 	}
-	return &simRestore{offset: -1, at: at, barrier: w.kafka.Append(&kgo.Record{Topic: at.Topic, Partition: id, Key: []byte(barrierKey), Value: []byte("b")}),
-		replay: newReplay(topics, p.slot.part, id, state.New(), false, position{Version: positionVersion, Generation: w.cfg.Generation, Clock: clock{topics: sources}})}
+	store, from := p.open(at)
+	return &simRestore{offset: -1, at: at, next: from, barrier: w.kafka.Append(&kgo.Record{Topic: at.Topic, Partition: id, Key: []byte(barrierKey), Value: []byte("b")}),
+		replay: newReplay(topics, p.slot.part, id, store, from > 0, position{Version: positionVersion, Generation: w.cfg.Generation, Clock: clock{topics: sources}})}
 }
 
 // restoreSome reads some more records; nil until all are read and the group's offset is stable.

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/afterclick/afterclick/ingest/sim"
+	"github.com/afterclick/afterclick/schemas/table"
 )
 
 var (
@@ -24,6 +25,17 @@ var (
 	simEvents  = flag.Int("sim.events", 0, "with -sim.seed: at most so many events")
 	simOff     = flag.String("sim.off", "", "with -sim.seed: faults that do not happen, by number, with commas")
 )
+
+// simSummary is what a long run ends with.
+var simSummary string
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if simSummary != "" {
+		fmt.Println(simSummary)
+	}
+	os.Exit(code)
+}
 
 // simulate runs one seed to its end and says what is wrong then.
 func simulate(seed uint64, o simOptions) (w *simWorld, err error) {
@@ -105,6 +117,22 @@ type simTotals struct {
 	seeds  int
 	faults sim.Faults
 	failed []uint64
+	// What the events of the final tables are.
+	accepted, duplicate, late, refused int
+}
+
+func (t *simTotals) count(w *simWorld) {
+	t.refused += len(w.house.Rows("dead_letters"))
+	for _, v := range w.house.Values("events", "status") {
+		switch statuses[v[0]] {
+		case table.Accepted:
+			t.accepted++
+		case table.Duplicate:
+			t.duplicate++
+		case table.Late:
+			t.late++
+		}
+	}
 }
 
 // simulateMany runs seeds on all processors until there are no more, or more is false, or some have failed.
@@ -129,6 +157,7 @@ func simulateMany(from uint64, more func(done int) bool, o simOptions) simTotals
 				total.seeds++
 				if w != nil {
 					total.faults.Add(w.dice.Counts)
+					total.count(w)
 				}
 				if err != nil {
 					total.failed = append(total.failed, seed)
@@ -140,6 +169,17 @@ func simulateMany(from uint64, more func(done int) bool, o simOptions) simTotals
 	work.Wait()
 	slices.Sort(total.failed)
 	return total
+}
+
+// A seed is one run, or nobody could look into a failure.
+func TestSimulationIsDeterministic(t *testing.T) {
+	for seed := uint64(1); seed <= 5; seed++ {
+		a, errA := simulate(seed, simOptions{tell: true})
+		b, errB := simulate(seed, simOptions{tell: true})
+		if fmt.Sprint(errA) != fmt.Sprint(errB) || !slices.Equal(a.story, b.story) {
+			t.Errorf("seed %d: two stories, %d and %d lines, %v and %v", seed, len(a.story), len(b.story), errA, errB)
+		}
+	}
 }
 
 // TestSimulation: whatever goes wrong, the tables equal the oracle's. See the file's flags for longer runs.
@@ -160,7 +200,7 @@ func TestSimulation(t *testing.T) {
 		return
 	}
 	defer debug.SetGCPercent(debug.SetGCPercent(400))
-	seeds, long := 1500, *simSeeds > 0 || *simMinutes > 0
+	seeds, long := 2000, *simSeeds > 0 || *simMinutes > 0
 	if testing.Short() {
 		seeds = 200
 	}
@@ -182,10 +222,11 @@ func TestSimulation(t *testing.T) {
 	for _, seed := range total.failed {
 		t.Error(tellFailure(seed, simOptions{}))
 	}
-	summary := fmt.Sprintf("%sseeds=%d differences=%d faults=%d seconds=%.0f", total.faults.Table(), total.seeds, len(total.failed), total.faults.Total(),
-		time.Since(begin).Seconds())
+	summary := fmt.Sprintf("%s%d records: %d accepted, %d duplicates, %d late, %d refused\nseeds=%d differences=%d faults=%d seconds=%.0f", total.faults.Table(),
+		total.accepted+total.duplicate+total.late+total.refused, total.accepted, total.duplicate, total.late, total.refused,
+		total.seeds, len(total.failed), total.faults.Total(), time.Since(begin).Seconds())
 	if long {
-		fmt.Println(summary)
+		simSummary = summary
 	} else {
 		t.Log("\n" + summary)
 	}

@@ -54,6 +54,7 @@ type takenFrom struct {
 type simInstance struct {
 	name    string
 	skew    time.Duration // of its wall clock
+	disk    *simDisk
 	slots   []*simSlot
 	stalled int // steps
 	down    int // steps until it starts again
@@ -139,7 +140,7 @@ func newSimWorld(seed uint64, o simOptions) *simWorld {
 	w.groups[PartSessions] = w.kafka.Group(PartSessions, clicks)
 	w.groups[PartJourneys] = w.kafka.Group(PartJourneys, t.Journeys)
 	for i := range 1 + shape.IntN(3) {
-		in := &simInstance{name: fmt.Sprint("i", i)}
+		in := &simInstance{name: fmt.Sprint("i", i), disk: newSimDisk()}
 		for _, part := range Parts {
 			for lane := range 1 + shape.IntN(2) {
 				in.slots = append(in.slots, &simSlot{instance: in, part: part, name: fmt.Sprintf("%s.%s-%d", part, in.name, lane)})

@@ -37,13 +37,14 @@ const (
 	Compacted        Fault = "changelog compacted"
 	ClockJumped      Fault = "wall clock jumped"
 	ShownAndAbsorbed Fault = "aborted epoch showed a session that is gone"
-	DiskFailed       Fault = "local store lost"
+	LocalLost        Fault = "local store lost"
+	LocalUsed        Fault = "restored from a local store"
 )
 
 // AllFaults are all of them.
 var AllFaults = []Fault{InsertNotDone, InsertDone, HalfBatch, Aborted, AnswerLostDone, AnswerLostNot, TimedOut, FetchEmpty, FetchFew,
 	TakenAway, TakenMidEpoch, GivenBack, HandedOver, Stalled, ZombieInserted, ZombieCommitted, Doubled, DiedGathering, DiedInserting,
-	DiedCommitting, DiedRestoring, Stopped, Compacted, ClockJumped, ShownAndAbsorbed}
+	DiedCommitting, DiedRestoring, Stopped, Compacted, ClockJumped, ShownAndAbsorbed, LocalLost, LocalUsed}
 
 // Faults counts what went wrong.
 type Faults map[Fault]int
