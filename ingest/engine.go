@@ -17,7 +17,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/afterclick/afterclick/ingest/decode"
 	"github.com/afterclick/afterclick/ingest/state"
 	"github.com/afterclick/afterclick/schemas/event"
 )
@@ -143,7 +142,7 @@ func guard(run func() error) (err error) {
 func (e *Engine) lane(name string, s *session, t task, quiet *atomic.Bool, reassign func(context.Context) error) *lane {
 	return &lane{
 		name: name, task: t, well: func() { e.failing.Delete(name) }, every: e.cfg.Epoch, most: e.cfg.EpochRecords, grace: e.cfg.Grace, metrics: &e.Metrics, log: e.cfg.Log, quiet: quiet,
-		do: effects{poll: s.poll, insert: e.cfg.Insert, commit: s.commit, abort: s.abort, lease: s.lease, reassign: reassign, now: time.Now},
+		do: effects{poll: s.poll, insert: e.cfg.Insert, commit: s.commit, abort: s.abort, lease: s.lease, reassign: reassign, now: time.Now, within: context.WithTimeout},
 	}
 }
 
@@ -154,15 +153,7 @@ func (e *Engine) runRouter(ctx context.Context, name string, quiet *atomic.Bool)
 		return err
 	}
 	defer s.close()
-	t := &router{cfg: &e.cfg, metrics: &e.Metrics, decoder: &decode.Decoder{MaxBytes: e.cfg.MaxEvent}, sources: map[string]*source{}}
-	for _, kind := range event.SourceTopics {
-		target := e.cfg.Topics.Journeys
-		if kind == event.Clickstream {
-			target = e.cfg.Topics.Clicks
-		}
-		topic := e.cfg.Topics.Source(kind)
-		t.sources[topic] = &source{kind: kind, target: target, partitions: e.counts[topic], targets: e.counts[target], parts: map[int32]*sourcePartition{}}
-	}
+	t := newRouter(&e.cfg, &e.Metrics, e.counts)
 	admin := kadm.NewClient(s.client)
 	lags, asked := map[string]map[int32]int64{}, map[string]time.Time{} // Kafka is asked once a second and topic
 	t.ended = func(topic string, partition int32) bool {
@@ -221,8 +212,7 @@ func (e *Engine) runMachine(ctx context.Context, name, part string, topics keyed
 	}
 	defer s.close()
 	ctx, cancel := context.WithCancel(ctx)
-	t := &keyed{cfg: &e.cfg, topics: topics, machine: m, metrics: &e.Metrics, decoder: &decode.Decoder{MaxBytes: e.cfg.MaxEvent},
-		names: map[string]string{}, parts: map[int32]*partition{}}
+	t := newKeyed(&e.cfg, &e.Metrics, topics, m)
 	defer func() { t.gauges.report(gauges{}, &e.Metrics) }()
 	r := &restorer{cfg: &e.cfg, group: group, topics: topics, metrics: &e.Metrics, log: e.cfg.Log, sources: sources, budget: state.NewBudget(e.cfg.StateMemory)}
 	if topics.direct != 0 {

@@ -17,6 +17,7 @@ type epoch struct {
 	spare   [][]kgo.Record
 	arena   arena
 	now     time.Time // the wall clock when it began; decides only when something is written, never what
+	read    time.Time // the wall clock when the records at hand had been read
 	idle    bool      // nothing was read for a while: write what was held back
 	stale   bool      // a record of a partition that is no longer ours was read: the epoch must be dropped
 }
@@ -34,7 +35,7 @@ func (e *epoch) reset(now time.Time) {
 	clear(e.made)
 	e.made = e.made[:0]
 	e.arena.reset()
-	e.now, e.idle, e.stale = now, false, false
+	e.now, e.read, e.idle, e.stale = now, now, false, false
 }
 
 // recordChunk is how many records are made at once.

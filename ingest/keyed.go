@@ -3,6 +3,8 @@ package ingest
 import (
 	"bytes"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/segmentio/encoding/json"
@@ -42,6 +44,11 @@ type keyed struct {
 	gauges  gauges
 	// restoring is the number of partitions whose states are still being read.
 	restoring int
+}
+
+func newKeyed(cfg *Config, metrics *Metrics, topics keyedTopics, m Machine) *keyed {
+	return &keyed{cfg: cfg, topics: topics, machine: m, metrics: metrics, decoder: &decode.Decoder{MaxBytes: cfg.MaxEvent},
+		names: map[string]string{}, parts: map[int32]*partition{}}
 }
 
 // keyedTopics are the topics that a machine's task reads and writes.
@@ -120,7 +127,7 @@ func (t *keyed) take(r *kgo.Record, e *epoch) error {
 	if kind != 0 {
 		at.Source = flow.Place{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset}
 		if at.SourceTime, err = sourceTime(r); err == nil {
-			err = checkSourceTime(at.SourceTime, e.now)
+			err = checkSourceTime(at.SourceTime, e.read)
 		}
 		if err == nil {
 			p.next.Clock.direct(at.SourceTime)
@@ -263,8 +270,8 @@ func (t *keyed) drain(e *epoch) {
 }
 
 func (t *keyed) finish(e *epoch) error {
-	for _, p := range t.parts {
-		if err := t.finishPartition(p, e); err != nil {
+	for _, id := range slices.Sorted(maps.Keys(t.parts)) { // what an epoch says is in an order that does not depend on chance
+		if err := t.finishPartition(t.parts[id], e); err != nil {
 			return err
 		}
 	}
