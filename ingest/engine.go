@@ -101,6 +101,9 @@ func (e *Engine) Run(ctx context.Context) error {
 	return group.Wait()
 }
 
+// maxRestartWait is how long at most a lane is down once what stopped it is over. A broker that is away stops all that want to start.
+const maxRestartWait = 10 * time.Second
+
 // keepRunning starts a lane again and again until ctx ends.
 func (e *Engine) keepRunning(ctx context.Context, name string, quiet *atomic.Bool, run func(context.Context, string, *atomic.Bool) error) error {
 	wait := 500 * time.Millisecond
@@ -121,7 +124,7 @@ func (e *Engine) keepRunning(ctx context.Context, name string, quiet *atomic.Boo
 		case <-time.After(wait):
 		case <-ctx.Done():
 		}
-		wait = min(2*wait, 30*time.Second)
+		wait = min(2*wait, maxRestartWait)
 	}
 	return nil
 }

@@ -10,7 +10,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/afterclick/afterclick/deploy/local/localtest"
 	"github.com/afterclick/afterclick/ingest/verify"
+	"github.com/afterclick/afterclick/schemas/migrate"
 )
 
 // as runs this test binary as something else, see TestMain.
@@ -64,6 +66,22 @@ func TestVerifyCannot(t *testing.T) {
 		if code != exitUnknown || stdout != "" || !strings.Contains(stderr, want) {
 			t.Errorf("afterclick %s: code %d\n%s\n%s", args, code, stdout, stderr)
 		}
+	}
+}
+
+// TestVerifyNobody: tables that are not there, and brokers that do not answer.
+func TestVerifyNobody(t *testing.T) {
+	_, o := localtest.ClickHouse(t)
+	line := append(on(o), "verify", "-s", "kafka.brokers=127.0.0.1:1")
+	if code, stdout, stderr := run(t, "", line...); code != exitUnknown || stdout != "" || !strings.Contains(stderr, "afterclick migrate") {
+		t.Errorf("no tables: code %d\n%s\n%s", code, stdout, stderr)
+	}
+	if _, err := migrate.Up(t.Context(), o); err != nil {
+		t.Fatal(err)
+	}
+	begin := time.Now()
+	if code, stdout, stderr := run(t, "", line...); code != exitUnknown || stdout != "" || !strings.Contains(stderr, "127.0.0.1:1") || time.Since(begin) > 40*time.Second {
+		t.Errorf("no broker: code %d after %s\n%s\n%s", code, time.Since(begin), stdout, stderr)
 	}
 }
 

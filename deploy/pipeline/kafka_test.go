@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 
 	"github.com/afterclick/afterclick/deploy/feed"
 	"github.com/afterclick/afterclick/deploy/local/kafkatest"
+	"github.com/afterclick/afterclick/ingest"
 	"github.com/afterclick/afterclick/processors/oracle"
 )
 
@@ -74,17 +76,40 @@ func TestKafkaBrokerIsKilled(t *testing.T) {
 	c := kafkatest.Start(t, 1)
 	s := siteBeside(t, realKafka(t, c))
 	records := simulated(t, 6, 12, 150)
-	sent := s.sendSlowly(t, records, 6*time.Second)
+	sent := s.sendSlowly(t, records, 12*time.Second)
 	dir := t.TempDir()
 	i := s.start(t, dir)
 	for range 2 {
-		time.Sleep(2 * time.Second)
+		s.wait(t, s.count(t, "events")+1)
 		c.Kill(0)
 		c.Restart(0)
 	}
 	sent()
 	i.stop(t)
 	s.finish(t, dir)
+	s.expect(t, oracle.Of(oracle.Default, decoded(t, records)))
+	s.expectEvents(t, len(records))
+	s.expectRouted(t)
+}
+
+// An instance stands still amid its work until others have taken its partitions, and then goes on as if nothing had been: what it still
+// writes must not count.
+func TestKafkaZombie(t *testing.T) {
+	t.Parallel()
+	s := siteBeside(t, realKafka(t, kafkatest.Start(t, 1)))
+	records := simulated(t, 8, 12, 150)
+	sent := s.sendSlowly(t, records, 45*time.Second)
+	dirs := []string{t.TempDir(), t.TempDir()}
+	zombie := s.child(t, dirs[0])
+	s.wait(t, 1)
+	other := s.child(t, dirs[1])
+	zombie.cmd.Process.Signal(syscall.SIGSTOP)
+	time.Sleep(ingest.DefaultConfig().SessionTimeout + 5*time.Second)
+	zombie.cmd.Process.Signal(syscall.SIGCONT)
+	sent()
+	zombie.kill(t)
+	other.kill(t)
+	s.finish(t, dirs...)
 	s.expect(t, oracle.Of(oracle.Default, decoded(t, records)))
 	s.expectEvents(t, len(records))
 	s.expectRouted(t)

@@ -11,10 +11,12 @@ import (
 	"github.com/afterclick/afterclick/deploy/feed/shop"
 	"github.com/afterclick/afterclick/ingest/decode"
 	"github.com/afterclick/afterclick/processors/oracle"
+	"github.com/afterclick/afterclick/processors/session"
 	"github.com/afterclick/afterclick/schemas/event"
 )
 
-// simulated is some days of a small shop, kept in memory.
+// simulated is some days of a small shop, kept in memory. No visitor in it clicks so often that it is a bot which is only counted: of
+// those, how many clicks are counted where depends on the order of arrival.
 func simulated(t *testing.T, seed uint64, days, visits int) []feed.Record {
 	t.Helper()
 	c := shop.Demo(seed, time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC))
@@ -24,9 +26,13 @@ func simulated(t *testing.T, seed uint64, days, visits int) []feed.Record {
 		t.Fatal(err)
 	}
 	var all []feed.Record
+	clicks := map[string]int{}
 	for r := range sh.Records() {
 		r.Key, r.Value = bytes.Clone(r.Key), bytes.Clone(r.Value)
 		all = append(all, r)
+		if clicks[string(r.Key)]++; r.Topic == event.Clickstream && clicks[string(r.Key)] > session.Default.MaxMarks {
+			t.Fatalf("seed %d has a visitor of over %d clicks: take another", seed, session.Default.MaxMarks)
+		}
 	}
 	return all
 }

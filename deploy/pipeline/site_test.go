@@ -3,12 +3,15 @@ package pipeline_test
 import (
 	"bytes"
 	"context"
+	"flag"
 	"fmt"
 	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -45,6 +48,10 @@ func TestMain(m *testing.M) {
 		}
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
+	}
+	flag.Parse()
+	if flag.Lookup("test.parallel").Value.String() == strconv.Itoa(runtime.GOMAXPROCS(0)) {
+		flag.Set("test.parallel", "8") // those that run side by side mostly wait: for brokers to start, for groups to miss a member
 	}
 	os.Exit(m.Run())
 }
@@ -234,6 +241,16 @@ func (s *site) count(t *testing.T, from string) (n int) {
 	t.Helper()
 	fmt.Sscan(s.ask(t, "SELECT toString(count()) FROM "+from), &n)
 	return n
+}
+
+// wait waits until so many events are in the tables.
+func (s *site) wait(t *testing.T, events int) {
+	t.Helper()
+	for end := time.Now().Add(time.Minute); s.count(t, "events") < events; time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("%d events are in the tables after a minute, not %d", s.count(t, "events"), events)
+		}
+	}
 }
 
 // expect puts what the oracle says into a database of its own, computes the cells of it, and compares every column of every row

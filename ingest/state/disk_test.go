@@ -10,10 +10,13 @@ import (
 	"math/rand/v2"
 	"runtime"
 	"slices"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 
 	"github.com/afterclick/afterclick/schemas/event"
 )
@@ -192,7 +195,7 @@ func TestLocalStoreEqualsModel(t *testing.T) {
 	for seed := range uint64(3) {
 		m := newModel(seed)
 		fs := vfs.NewCrashableMem()
-		s, from := open(t, testOptions(t, m, fs, "p"))
+		s, _ := open(t, testOptions(t, m, fs, "p"))
 		local, midway, evicted, made := 0, 0, 0, 0
 		for range 500 {
 			m.epoch(s, keys, m.r.IntN(200))
@@ -224,6 +227,7 @@ func TestLocalStoreEqualsModel(t *testing.T) {
 				s.Close()
 				fs = crashed
 			}
+			var from int64
 			s, from = open(t, testOptions(t, m, fs, "p"))
 			if from > 0 {
 				local++
@@ -239,4 +243,40 @@ func TestLocalStoreEqualsModel(t *testing.T) {
 			t.Error("the test has not seen what it is for")
 		}
 	}
+}
+
+// A state does not leave memory before the slice that it is in has arrived on disk.
+func TestSliceOnItsWay(t *testing.T) {
+	m := newModel(4)
+	blocked := make(chan struct{})
+	free := sync.OnceFunc(func() { close(blocked) })
+	slow := errorfs.InjectorFunc(func(op errorfs.Op) error {
+		if op.Kind == errorfs.OpFileWrite && strings.Contains(op.Path, "slice.tmp") {
+			<-blocked
+		}
+		return nil
+	})
+	o := testOptions(t, m, errorfs.Wrap(vfs.NewMem(), slow), "p")
+	o.Budget, o.slice = NewBudget(1), 64<<20
+	s, _ := open(t, o)
+	defer s.Close()
+	defer free()
+	m.epoch(s, 20_000, 20_000)
+	for range 50 {
+		m.now = m.now.Add(time.Second)
+		if err := s.Step(m.now, m.mark); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Millisecond)
+	}
+	if s.disk.job == nil || len(s.disk.items) == 0 {
+		t.Fatal("no slice is on its way")
+	}
+	m.look(t, s, 20_000, 1000)
+	free()
+	m.settle(t, s)
+	if s.Away() == 0 {
+		t.Error("nothing was evicted")
+	}
+	m.equal(t, s)
 }

@@ -207,15 +207,14 @@ func (c *comparison) open(ctx context.Context, from, to int64, offsets []int64, 
 			return err
 		}
 	}
-	start := int64(0)
-	i := 0
+	start, i := int64(-1), 0
 	stray := func(until int64) error {
 		for ; i < len(rows) && rows[i].offset < until; i++ {
 			if c.part.compacted {
 				c.compacted++
 				continue
 			}
-			if start == 0 { // ask once a block
+			if start < 0 { // ask once a block
 				if start, err = c.v.start(ctx, c.part); err != nil {
 					return err
 				}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -185,10 +186,12 @@ func (v *verifier) locate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	shortened := false // part of what was routed is not in Kafka any more
+	var shortened atomic.Bool // part of what was routed is not in Kafka any more
 	for _, p := range v.snap.routed {
 		v.total.Add(p.read - p.from)
-		shortened = shortened || p.deleted
+		if p.deleted {
+			shortened.Store(true)
+		}
 	}
 	for _, p := range letters {
 		v.total.Add(p.end - p.from)
@@ -208,7 +211,7 @@ func (v *verifier) locate(ctx context.Context) error {
 				}
 			}
 			return nil
-		}, func(int64) { shortened = true })
+		}, func(int64) { shortened.Store(true) })
 	})
 	if err != nil {
 		return err
@@ -232,7 +235,7 @@ func (v *verifier) locate(ctx context.Context) error {
 	}
 	for p, list := range byPart {
 		for _, t := range list {
-			t.tell(p, shortened)
+			t.tell(p, shortened.Load())
 		}
 	}
 	return nil

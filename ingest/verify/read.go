@@ -51,8 +51,8 @@ func (v *verifier) readFrom(ctx context.Context, p *part, from, to int64, each f
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 		kgo.KeepControlRecords(), // or the end of a log of transactions would never be seen
 		kgo.FetchMaxWait(250 * time.Millisecond),
-		kgo.FetchMaxBytes(8 << 20),
-		kgo.FetchMaxPartitionBytes(8 << 20),
+		kgo.FetchMaxBytes(4 << 20),
+		kgo.FetchMaxPartitionBytes(4 << 20),
 	}, v.cfg.Engine.Kafka...)...)
 	if err != nil {
 		return next, fmt.Errorf("connect to Kafka: %w", err)

@@ -260,18 +260,21 @@ func TestLive(t *testing.T) {
 			fed := make(chan struct{})
 			go func() {
 				defer close(fed)
-				for chunk := range slices.Chunk(records, len(records)/100+1) {
-					if ctx.Err() != nil {
-						return
-					}
-					if _, err := send.Run(ctx, send.Options{Kafka: s.kafka}, slices.Values(chunk)); err != nil && ctx.Err() == nil {
-						t.Error(err)
+				for ctx.Err() == nil { // again and again: the second time they are duplicates
+					for chunk := range slices.Chunk(records, 500) {
+						if _, err := send.Run(ctx, send.Options{Kafka: s.kafka}, slices.Values(chunk)); err != nil && ctx.Err() == nil {
+							t.Error(err)
+						}
+						if ctx.Err() != nil {
+							return
+						}
+						time.Sleep(30 * time.Millisecond)
 					}
 				}
 			}()
 			_, stop := s.start(t)
 			runs, moving := 0, 0
-			for end := time.Now().Add(8 * time.Second); time.Now().Before(end); runs++ {
+			for end := time.Now().Add(8 * time.Second); runs < 4 || time.Now().Before(end); runs++ {
 				e, err := s.config(t).Engine()
 				if err != nil {
 					t.Fatal(err)
@@ -403,12 +406,21 @@ func TestDamage(t *testing.T) {
 	}
 	expect("routed again", "doubled  deliveries/ … , source → router: routed again to afterclick.journeys/0, offset "+fmt.Sprint(again.Offset))
 
+	// A compacted topic delivers less than there was: rows without a record are told, and no difference.
+	_, err := kadm.NewClient(s.client(t)).AlterTopicConfigs(t.Context(), []kadm.AlterConfig{{Name: "cleanup.policy", Value: kadm.StringPtr("compact")}}, "deliveries")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := s.verify(t, nil); len(r.Findings) != len(before)-1 || !slices.Contains(r.Notes, "deliveries/0: 1 rows are of records that Kafka has compacted away") {
+		t.Errorf("compacted: %q %q", says(r), r.Notes)
+	}
+
 	r := s.verify(t, nil)
 	var missing, doubled, stray, altered int64
 	for _, topic := range r.Topics {
 		missing, doubled, stray, altered = missing+topic.Missing, doubled+topic.Doubled, stray+topic.Stray, altered+topic.Altered
 	}
-	if missing != 4+5+1 || doubled != 2+1+1 || stray != 2 || altered != 2 {
+	if missing != 4+5+1 || doubled != 2+1+1 || stray != 1 || altered != 2 {
 		t.Errorf("%d missing, %d doubled, %d stray, %d altered", missing, doubled, stray, altered)
 	}
 }

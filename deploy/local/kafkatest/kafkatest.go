@@ -70,6 +70,9 @@ func Start(t testing.TB, brokers int, options ...Option) *Cluster {
 	t.Cleanup(func() {
 		for _, b := range c.brokers {
 			b.kill()
+			if t.Failed() && b.process != nil {
+				t.Logf("log of broker %d ends:\n%s", b.id, b.tail())
+			}
 		}
 		os.RemoveAll(c.dir)
 		os.Remove(filepath.Dir(c.dir)) // if that was the last of this process
