@@ -5,7 +5,14 @@ STATICCHECK := go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # Packages with goroutines that share memory.
 RACE := ./ingest/... ./schemas/writer/...
 
-.PHONY: demo test build lint race clean
+# How often make chaos kills an instance.
+KILLS ?= 50
+
+# How many seeds make sim runs, and how many minutes make soak takes.
+SEEDS ?= 10000
+MINUTES ?= 60
+
+.PHONY: demo test chaos sim soak build bench lint race clean
 
 # Everything on this machine, with nothing installed but Go and npm. DEMO=--once ends when all is in the tables.
 demo: build
@@ -15,8 +22,27 @@ demo: build
 test:
 	go test ./...
 
+# Three instances on three brokers of a real Kafka, one or the other killed every few seconds under load. Needs Java and Maven.
+chaos:
+	CI=true go test -timeout 2h -count 1 -v -run '^TestChaos$$' ./deploy/pipeline -kills $(KILLS)
+
+# The engine against Kafka and ClickHouse in memory, with everything that can go wrong, one run for each seed. Ends with
+# seeds=… differences=… faults=…, and a story for each difference.
+sim:
+	@go test -c -o bin/ingest.test ./ingest
+	@bin/ingest.test -test.run '^TestSimulation$$' -sim.seeds $(SEEDS) -sim.from $(or $(FROM),1)
+
+# The same with new seeds each time, for as long as asked: make soak MINUTES=600
+soak:
+	@go test -c -o bin/ingest.test ./ingest
+	@bin/ingest.test -test.run '^TestSimulation$$' -sim.minutes $(MINUTES) -sim.from $$(date +%s)000
+
 build:
 	CGO_ENABLED=0 go build -trimpath -o bin/afterclick .
+
+# How fast the click path is on this machine: a table, and as the last line key=value for scripts. BENCH=--help says what can be chosen.
+bench: build
+	@go run ./deploy/bench $(BENCH)
 
 lint:
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "gofmt -w these: $$unformatted"; exit 1; fi

@@ -17,7 +17,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/afterclick/afterclick/ingest/decode"
 	"github.com/afterclick/afterclick/ingest/state"
 	"github.com/afterclick/afterclick/schemas/event"
 )
@@ -102,6 +101,9 @@ func (e *Engine) Run(ctx context.Context) error {
 	return group.Wait()
 }
 
+// maxRestartWait is how long at most a lane is down once what stopped it is over. A broker that is away stops all that want to start.
+const maxRestartWait = 10 * time.Second
+
 // keepRunning starts a lane again and again until ctx ends.
 func (e *Engine) keepRunning(ctx context.Context, name string, quiet *atomic.Bool, run func(context.Context, string, *atomic.Bool) error) error {
 	wait := 500 * time.Millisecond
@@ -122,7 +124,7 @@ func (e *Engine) keepRunning(ctx context.Context, name string, quiet *atomic.Boo
 		case <-time.After(wait):
 		case <-ctx.Done():
 		}
-		wait = min(2*wait, 30*time.Second)
+		wait = min(2*wait, maxRestartWait)
 	}
 	return nil
 }
@@ -140,7 +142,7 @@ func guard(run func() error) (err error) {
 func (e *Engine) lane(name string, s *session, t task, quiet *atomic.Bool, reassign func(context.Context) error) *lane {
 	return &lane{
 		name: name, task: t, well: func() { e.failing.Delete(name) }, every: e.cfg.Epoch, most: e.cfg.EpochRecords, grace: e.cfg.Grace, metrics: &e.Metrics, log: e.cfg.Log, quiet: quiet,
-		do: effects{poll: s.poll, insert: e.cfg.Insert, commit: s.commit, abort: s.abort, lease: s.lease, reassign: reassign, now: time.Now},
+		do: effects{poll: s.poll, insert: e.cfg.Insert, commit: s.commit, abort: s.abort, lease: s.lease, reassign: reassign, now: time.Now, within: context.WithTimeout},
 	}
 }
 
@@ -151,15 +153,7 @@ func (e *Engine) runRouter(ctx context.Context, name string, quiet *atomic.Bool)
 		return err
 	}
 	defer s.close()
-	t := &router{cfg: &e.cfg, metrics: &e.Metrics, decoder: &decode.Decoder{MaxBytes: e.cfg.MaxEvent}, sources: map[string]*source{}}
-	for _, kind := range event.SourceTopics {
-		target := e.cfg.Topics.Journeys
-		if kind == event.Clickstream {
-			target = e.cfg.Topics.Clicks
-		}
-		topic := e.cfg.Topics.Source(kind)
-		t.sources[topic] = &source{kind: kind, target: target, partitions: e.counts[topic], targets: e.counts[target], parts: map[int32]*sourcePartition{}}
-	}
+	t := newRouter(&e.cfg, &e.Metrics, e.counts)
 	admin := kadm.NewClient(s.client)
 	lags, asked := map[string]map[int32]int64{}, map[string]time.Time{} // Kafka is asked once a second and topic
 	t.ended = func(topic string, partition int32) bool {
@@ -218,8 +212,7 @@ func (e *Engine) runMachine(ctx context.Context, name, part string, topics keyed
 	}
 	defer s.close()
 	ctx, cancel := context.WithCancel(ctx)
-	t := &keyed{cfg: &e.cfg, topics: topics, machine: m, metrics: &e.Metrics, decoder: &decode.Decoder{MaxBytes: e.cfg.MaxEvent},
-		names: map[string]string{}, parts: map[int32]*partition{}}
+	t := newKeyed(&e.cfg, &e.Metrics, topics, m)
 	defer func() { t.gauges.report(gauges{}, &e.Metrics) }()
 	r := &restorer{cfg: &e.cfg, group: group, topics: topics, metrics: &e.Metrics, log: e.cfg.Log, sources: sources, budget: state.NewBudget(e.cfg.StateMemory)}
 	if topics.direct != 0 {

@@ -13,8 +13,11 @@ import (
 type epoch struct {
 	rows    *table.Batch
 	records []*kgo.Record
+	made    [][]kgo.Record // where the records are, in chunks; the last one is not full
+	spare   [][]kgo.Record
 	arena   arena
 	now     time.Time // the wall clock when it began; decides only when something is written, never what
+	read    time.Time // the wall clock when the records at hand had been read
 	idle    bool      // nothing was read for a while: write what was held back
 	stale   bool      // a record of a partition that is no longer ours was read: the epoch must be dropped
 }
@@ -25,13 +28,33 @@ func (e *epoch) reset(now time.Time) {
 	e.rows.Reset()
 	clear(e.records)
 	e.records = e.records[:0]
+	for _, chunk := range e.made {
+		clear(chunk)
+		e.spare = append(e.spare, chunk[:0])
+	}
+	clear(e.made)
+	e.made = e.made[:0]
 	e.arena.reset()
-	e.now, e.idle, e.stale = now, false, false
+	e.now, e.read, e.idle, e.stale = now, now, false, false
 }
 
-// record adds a record to the epoch's transaction. Kafka's client sets its offset.
+// recordChunk is how many records are made at once.
+const recordChunk = 1024
+
+// record adds a record to the epoch's transaction. It may be completed until the transaction begins. The client sets its offset, and has
+// done with it when the transaction has ended, so that its memory can be used again.
 func (e *epoch) record(topic string, partition int32, key, value []byte) *kgo.Record {
-	r := &kgo.Record{Topic: topic, Partition: partition, Key: key, Value: value}
+	last := len(e.made) - 1
+	if last < 0 || len(e.made[last]) == recordChunk {
+		if n := len(e.spare) - 1; n >= 0 {
+			e.made, e.spare = append(e.made, e.spare[n]), e.spare[:n]
+		} else {
+			e.made = append(e.made, make([]kgo.Record, 0, recordChunk))
+		}
+		last++
+	}
+	e.made[last] = append(e.made[last], kgo.Record{Topic: topic, Partition: partition, Key: key, Value: value})
+	r := &e.made[last][len(e.made[last])-1]
 	e.records = append(e.records, r)
 	return r
 }

@@ -43,6 +43,8 @@ type effects struct {
 	// lease returns a context that ends when partitions are taken away: whatever the epoch waits for is then in vain.
 	lease func(ctx context.Context) (context.Context, context.CancelFunc)
 	now   func() time.Time
+	// within returns a context that ends when so much time has passed, by the clock of now.
+	within func(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc)
 }
 
 // lane runs epochs, one after the other.
@@ -128,25 +130,34 @@ func (l *lane) epoch(ctx context.Context, e *epoch) error {
 		l.metrics.Aborted.Add(1)
 		return nil
 	}
-	l.task.committed(l.do.now())
+	now = l.do.now()
+	l.task.committed(now)
 	l.well()
 	l.metrics.Epochs.Add(1)
-	l.metrics.Rows.Add(int64(e.rows.Len()))
+	if n := e.rows.Len(); n > 0 {
+		l.metrics.Rows.Add(int64(n))
+		l.metrics.LastRows.Store(now.UnixNano())
+	}
 	return nil
 }
 
 // gather polls until the epoch is long or large enough, and takes the records as they come.
 func (l *lane) gather(ctx context.Context, e *epoch) (polled int, err error) {
 	end := e.now.Add(l.every)
-	until, cancel := context.WithTimeout(ctx, l.every)
+	until, cancel := l.do.within(ctx, l.every)
 	defer cancel()
 	for polled < l.most && until.Err() == nil && l.do.now().Before(end) {
+		asked := l.do.now()
 		records, err := l.do.poll(until, l.most-polled)
 		if err != nil {
 			return polled, fmt.Errorf("poll: %w", err)
 		}
+		if len(records) > 0 && l.metrics.FirstRead.Load() == 0 {
+			l.metrics.FirstRead.CompareAndSwap(0, asked.UnixNano())
+		}
 		polled += len(records)
 		begin := l.do.now()
+		e.read = begin // the machine may have slept since the epoch began
 		for _, r := range records {
 			if err := l.task.take(r, e); err != nil {
 				return polled, err

@@ -89,7 +89,8 @@ func (w *world) effects(t *keyed) effects {
 		lease: func(ctx context.Context) (context.Context, context.CancelFunc) {
 			return ctx, func() {}
 		},
-		now: func() time.Time { return w.now },
+		now:    func() time.Time { return w.now },
+		within: context.WithTimeout,
 	}
 }
 

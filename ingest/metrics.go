@@ -24,6 +24,9 @@ type Metrics struct {
 	InsertNanos   atomic.Int64 // spent waiting for inserts
 	CommitNanos   atomic.Int64 // spent in transactions
 	BusyNanos     atomic.Int64 // spent decoding and applying
+	// FirstRead is when the poll that gave the first records began, LastRows when the last rows were committed; nanoseconds
+	// since 1970, 0 before.
+	FirstRead, LastRows atomic.Int64
 }
 
 // gauges are what one task adds to the engine's totals.

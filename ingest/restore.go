@@ -1,10 +1,8 @@
 package ingest
 
 import (
-	"bytes"
 	"cmp"
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -40,26 +38,33 @@ type restorer struct {
 }
 
 // restore reads the changelog of one partition, and checks that the group continues where the states end. It writes a barrier
-// first and reads, committed records only, until it sees it: then it has also waited for the end of any transaction that was still
-// open, of an instance that died for example.
+// first and reads, committed records only, until it is past it: then it has also waited for the end of any transaction that was
+// still open, of an instance that died for example.
 //
 // What the local store has is taken from there, and the changelog read from its mark on.
 func (r *restorer) restore(ctx context.Context, id int32) (*partition, error) {
-	p, err := r.attempt(ctx, id)
-	if errors.Is(err, errNoPosition) {
-		p, err = r.attempt(ctx, id) // without the local store, which is not trusted any more
+	last, distrusted := int64(-1), false
+	for {
+		p, offset, err := r.attempt(ctx, id)
+		switch {
+		case errors.Is(err, errNoPosition) && !distrusted:
+			distrusted = true // again, without the local store
+		case errors.Is(err, errMoved) && offset != last:
+			// We were slow, and another lane has the partition by now and goes on with it: we will be told. Or somebody did move
+			// the offset, then the next attempt says so.
+			last = offset
+		default:
+			return p, err
+		}
 	}
-	return p, err
 }
 
-// errNoPosition: the local store's mark is where the changelog had a @position. It always keeps the last one.
-var errNoPosition = errors.New("the changelog has no @position from the local store's mark on")
-
-func (r *restorer) attempt(ctx context.Context, id int32) (_ *partition, err error) {
+// attempt also returns the group's offset.
+func (r *restorer) attempt(ctx context.Context, id int32) (_ *partition, offset int64, err error) {
 	begin := time.Now()
 	store, from, err := r.open(ctx, id)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	defer func() {
 		if err != nil {
@@ -81,49 +86,32 @@ func (r *restorer) attempt(ctx context.Context, id int32) (_ *partition, err err
 	}, r.cfg.Kafka...)
 	client, err := kgo.NewClient(opts...)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	defer client.Close()
-	barrier := []byte(rand.Text())
-	mark := &kgo.Record{Topic: r.topics.changelog, Partition: id, Key: []byte(barrierKey), Value: barrier}
+	mark := &kgo.Record{Topic: r.topics.changelog, Partition: id, Key: []byte(barrierKey), Value: []byte(r.cfg.Instance)}
 	if err := client.ProduceSync(ctx, mark).FirstErr(); err != nil {
-		return nil, fmt.Errorf("write a barrier: %w", err)
+		return nil, 0, fmt.Errorf("write a barrier: %w", err)
 	}
-	logged := state.Mark{Offset: -1, At: begin}
-	pos := position{Version: positionVersion, Generation: r.cfg.Generation, Clock: clock{topics: r.sources}}
-	known, done, read, told := false, false, 0, begin
+	c := newReplay(r.topics, r.group, id, store, from > 0, position{Version: positionVersion, Generation: r.cfg.Generation, Clock: clock{topics: r.sources}})
+	c.logged.At = begin
+	done, read, told := false, 0, begin
 	for !done {
 		fetches := client.PollFetches(ctx)
 		if err := fetches.Err0(); err != nil {
-			return nil, err
+			return nil, 0, err
 		}
 		if errs := fetches.Errors(); len(errs) > 0 {
-			return nil, errs[0].Err
+			return nil, 0, errs[0].Err
 		}
 		for it := fetches.RecordIter(); !it.Done(); {
 			rec := it.Next()
 			read++
-			switch {
-			case len(rec.Key) > 0 && rec.Key[0] == statePrefix:
-				if rec.Value == nil {
-					store.Delete(rec.Key[1:])
-					continue
-				}
-				if err := checkKept(rec.Value); err != nil {
-					return nil, fmt.Errorf("offset %d: %w", rec.Offset, err)
-				}
-				store.Put(rec.Key[1:], rec.Value, keptExpires(rec.Value))
-				if err := store.Relieve(); err != nil {
-					return nil, err
-				}
-			case string(rec.Key) == positionKey:
-				if err := pos.unmarshal(rec.Value); err != nil {
-					return nil, fmt.Errorf("offset %d: %w", rec.Offset, err)
-				}
-				known, logged.Offset = true, rec.Offset
-			case bytes.Equal(rec.Value, barrier):
-				done = true
+			if err := c.take(rec); err != nil {
+				return nil, 0, err
 			}
+			// Not: until our barrier is read. Compaction removes it when another restore has written one after it.
+			done = done || rec.Offset >= mark.Offset
 		}
 		if now := time.Now(); now.Sub(told) > 5*time.Second {
 			told = now
@@ -133,34 +121,19 @@ func (r *restorer) attempt(ctx context.Context, id int32) (_ *partition, err err
 	}
 	offset, committed, err := r.committed(ctx, client, id)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	switch {
-	case !known && from > 0:
-		store.Distrust(errNoPosition)
-		return nil, errNoPosition
-	case !known && store.Len() > 0:
-		return nil, fmt.Errorf("the changelog has states but no @position: it is damaged; rebuild it")
-	case known && !committed:
-		return nil, fmt.Errorf("the group %s has no offset for %s/%d any more, but the states end at %d: set the group's offset to that, for example with kafka-consumer-groups --reset-offsets --to-offset %d",
-			r.group, r.topics.input, id, pos.Offset, pos.Offset)
-	case committed && pos.Offset != offset:
-		return nil, fmt.Errorf("the group %s stands at offset %d of %s/%d, but the states end at %d: somebody moved the group's offset or deleted the changelog; set the offset to %d, or start with a new group prefix",
-			r.group, offset, r.topics.input, id, pos.Offset, pos.Offset)
+	if err := c.end(offset, committed); err != nil {
+		return nil, offset, err
 	}
-	pos.Clock.topics = r.sources
 	r.metrics.Restored.Add(int64(store.Len()))
 	r.metrics.RestoredLocal.Add(int64(local))
 	if store.Len() > 0 {
 		r.log.Info("restored", "topic", r.topics.changelog, "partition", id, "states", store.Len(), "local", local, "records", read,
 			"local_milliseconds", loaded.Milliseconds(), "milliseconds", time.Since(begin).Milliseconds())
 	}
-	p := newPartition(id, store, pos, time.Now())
-	p.logged = logged
-	if err := store.Err(); err != nil {
-		return nil, err
-	}
-	return p, nil
+	p, err := c.partition(time.Now())
+	return p, offset, err
 }
 
 // open returns the states of the local store, and where to read on in the changelog.
@@ -228,7 +201,8 @@ func tombstoneAge(ctx context.Context, admin *kadm.Client, topic string) time.Du
 func (r *restorer) committed(ctx context.Context, client *kgo.Client, id int32) (int64, bool, error) {
 	admin := kadm.NewClient(client)
 	for {
-		all, err := admin.FetchOffsetsForTopics(kadm.RequireStable(ctx), r.group, r.topics.input)
+		// Of the whole group, but only our partition counts: of the others some transaction is always ending.
+		all, err := admin.FetchOffsets(kadm.RequireStable(ctx), r.group)
 		o, ok := all.Lookup(r.topics.input, id)
 		if err == nil && ok {
 			err = o.Err

@@ -2,6 +2,8 @@ package ingest
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -21,6 +23,19 @@ type router struct {
 	sources map[string]*source // by topic name
 	// ended tells which of the partitions have been read to their end; it may ask Kafka.
 	ended func(topic string, partition int32) bool
+}
+
+func newRouter(cfg *Config, metrics *Metrics, counts partitionCounts) *router {
+	t := &router{cfg: cfg, metrics: metrics, decoder: &decode.Decoder{MaxBytes: cfg.MaxEvent}, sources: map[string]*source{}}
+	for _, kind := range event.SourceTopics {
+		target := cfg.Topics.Journeys
+		if kind == event.Clickstream {
+			target = cfg.Topics.Clicks
+		}
+		topic := cfg.Topics.Source(kind)
+		t.sources[topic] = &source{kind: kind, target: target, partitions: counts[topic], targets: counts[target], parts: map[int32]*sourcePartition{}}
+	}
+	return t
 }
 
 // source is a source topic of the router.
@@ -81,7 +96,7 @@ func (t *router) take(r *kgo.Record, e *epoch) error {
 	place := flow.Place{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset}
 	var ev *event.Event
 	if err == nil {
-		err = checkSourceTime(at, e.now)
+		err = checkSourceTime(at, e.read)
 	}
 	if err == nil {
 		p.pending.time = max(p.pending.time, at)
@@ -104,8 +119,10 @@ func (t *router) take(r *kgo.Record, e *epoch) error {
 
 // finish adds the ticks: to every partition of the target, because each partition has its own clock.
 func (t *router) finish(e *epoch) error {
-	for name, s := range t.sources {
-		for id, p := range s.parts {
+	for _, name := range slices.Sorted(maps.Keys(t.sources)) { // in an order that does not depend on chance
+		s := t.sources[name]
+		for _, id := range slices.Sorted(maps.Keys(s.parts)) {
+			p := s.parts[id]
 			d := &p.pending
 			latest := max(p.time, d.time)
 			switch {

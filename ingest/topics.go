@@ -29,6 +29,9 @@ func (c *Config) largestBatch() int32 {
 	return int32(max(c.MaxEvent, 2*c.DeadLetterSize, 1<<20) + 64<<10)
 }
 
+// logConfig: what a broker does with topics by default may be compaction, which takes no ticks, because they have no key.
+var logConfig = map[string]*string{"cleanup.policy": kadm.StringPtr("delete")}
+
 // partitionCounts are the numbers of partitions of all topics that the engine touches.
 type partitionCounts map[string]int32
 
@@ -67,9 +70,6 @@ func prepare(ctx context.Context, cfg *Config) (partitionCounts, error) {
 			return makeRoom(ctx, admin, topic, cfg)
 		}
 		config = maps.Clone(config)
-		if config == nil {
-			config = map[string]*string{}
-		}
 		config[largestKey] = &largest
 		r, err := admin.CreateTopic(ctx, partitions, cfg.Replication, config, topic)
 		if err == nil {
@@ -88,13 +88,13 @@ func prepare(ctx context.Context, cfg *Config) (partitionCounts, error) {
 	clicks := t.Clicks
 	if cfg.KeyedByVisitor {
 		clicks = t.Clickstream
-	} else if err := create(t.Clicks, cfg.Partitions, nil); err != nil {
+	} else if err := create(t.Clicks, cfg.Partitions, logConfig); err != nil {
 		return nil, err
 	}
-	if err := create(t.Journeys, cfg.Partitions, nil); err != nil {
+	if err := create(t.Journeys, cfg.Partitions, logConfig); err != nil {
 		return nil, err
 	}
-	if err := create(t.DeadLetters, 1, nil); err != nil {
+	if err := create(t.DeadLetters, 1, logConfig); err != nil {
 		return nil, err
 	}
 	for _, pair := range [][2]string{{clicks, t.SessionStates}, {t.Journeys, t.JourneyStates}} {

@@ -17,10 +17,11 @@ import (
 
 // Exit codes.
 const (
-	exitOK     = 0
-	exitFailed = 1 // it did not work, or check found something
-	exitUsage  = 2 // the command line makes no sense
-	exitBreak  = 130
+	exitOK      = 0
+	exitFailed  = 1 // it did not work, or check found something
+	exitUsage   = 2 // the command line makes no sense
+	exitUnknown = 2 // verify could not find out
+	exitBreak   = 130
 )
 
 // commandLine is what can be typed. To add a subcommand, add a field and give its type a Run method.
@@ -33,7 +34,9 @@ type commandLine struct {
 	Migrate migrateCommand `cmd:"" help:"Create the tables, or bring them to this version."`
 	Feed    feedCommand    `cmd:"" help:"Send a simulated shop's or a data set's events to Kafka."`
 	SQL     sqlCommand     `cmd:"" name:"sql" help:"Ask the tables a question in SQL, read-only."`
+	Verify  verifyCommand  `cmd:"" help:"Prove that every record that Kafka delivered is in the tables once, as it came."`
 	Check   checkCommand   `cmd:"" help:"Look whether everything is there to run: what is wrong, and what to do."`
+	Local   localCommand   `cmd:"" help:"Kafka and ClickHouse on this machine, to try things on."`
 	Config  configCommand  `cmd:"" help:"Print or check the configuration."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 }
@@ -66,6 +69,14 @@ func terminal(w io.Writer) int {
 
 // silent is the error of a command that has said what is wrong.
 type silent struct{ error }
+
+// coded is an error with an exit code of its own.
+type coded struct {
+	code int
+	error
+}
+
+func (c coded) Unwrap() error { return c.error }
 
 // exit is panicked to leave the parser after it printed the help.
 type exit int
@@ -113,6 +124,9 @@ func Run(ctx context.Context, args []string, environ []string, stdin io.Reader, 
 	}
 	if s := (silent{}); !errors.As(err, &s) {
 		say(stderr, err)
+	}
+	if c := (coded{}); errors.As(err, &c) {
+		return c.code
 	}
 	return exitFailed
 }

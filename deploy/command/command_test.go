@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -26,6 +27,12 @@ func TestMain(m *testing.M) {
 	switch os.Getenv("TEST_AS") {
 	case "command":
 		os.Exit(Run(context.Background(), os.Args[1:], os.Environ(), os.Stdin, os.Stdout, os.Stderr))
+	case "exec": // a statement on the engine of a demo's folder
+		if err := execData(os.Args[1], os.Args[2]); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
 	case "data":
 		if err := makeData(os.Args[1]); err != nil {
 			fmt.Fprintln(os.Stderr, err)
@@ -48,6 +55,14 @@ func makeData(dir string) error {
 		}
 	}
 	return engine.Close()
+}
+
+func execData(dir, statement string) error {
+	engine, done, err := local.OpenData(context.Background(), dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(engine.Exec(context.Background(), statement), done())
 }
 
 // run runs a command line.

@@ -2,11 +2,15 @@ package command
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
+	"runtime/debug"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/afterclick/afterclick/deploy/admin"
@@ -16,6 +20,8 @@ import (
 
 type runCommand struct {
 	Parts []string `arg:"" optional:"" help:"Which parts to run here: routes, sessions, journeys, cells. Default: all."`
+	Once  bool     `help:"End when everything that Kafka has is in the tables, aggregates included."`
+	profiles
 }
 
 func (runCommand) Help() string {
@@ -23,7 +29,11 @@ func (runCommand) Help() string {
 the work, each with a data_dir of its own. The tables must be there (afterclick migrate); afterclick check says what is missing.`
 }
 
-func (r *runCommand) Run(ctx context.Context, a *app) error {
+// gcPercent is lower than Go's default: most of our memory is states and columns, which the collector need not look into, so that
+// collecting twice as often costs little CPU, and less lies around.
+const gcPercent = 50
+
+func (r *runCommand) Run(ctx context.Context, a *app) (err error) {
 	for _, part := range r.Parts {
 		if !slices.Contains(pipeline.Parts, part) {
 			return fmt.Errorf("there is no part %q, only %s", part, strings.Join(pipeline.Parts, ", "))
@@ -39,6 +49,14 @@ func (r *runCommand) Run(ctx context.Context, a *app) error {
 		return err
 	}
 	defer p.Close()
+	stop, err := r.profiles.start()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stop()) }()
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+	}
 	if c.Admin.Address != "" {
 		if _, err := admin.Serve(ctx, c.Admin.Address, p); err != nil {
 			return err
@@ -48,11 +66,57 @@ func (r *runCommand) Run(ctx context.Context, a *app) error {
 	if p.Engine != nil {
 		go logProgress(ctx, p, log)
 	}
-	if err := p.Run(ctx); err != nil {
+	running, finish := context.WithCancel(ctx)
+	defer finish()
+	if r.Once {
+		go func() {
+			awaitDone(running, p, log)
+			finish()
+		}()
+	}
+	if err := p.Run(running); err != nil {
 		return err
 	}
-	log.Info("stopped")
+	log.Info("stopped", totals(p)...)
 	return nil
+}
+
+// awaitDone returns when everything is in the tables, or ctx has ended.
+func awaitDone(ctx context.Context, p *pipeline.Pipeline, log *slog.Logger) {
+	for ctx.Err() == nil {
+		done, err := p.Done(ctx)
+		switch {
+		case done:
+			if p.Engine != nil {
+				m := &p.Engine.Metrics
+				log.Info("everything is in the tables", "states", m.States.Load(), "state_bytes", m.StateBytes.Load())
+			}
+			return
+		case err != nil && ctx.Err() == nil:
+			log.Warn("cannot tell whether everything is in the tables, asking again", "error", err)
+		}
+		select {
+		case <-time.After(100 * time.Millisecond):
+		case <-ctx.Done():
+		}
+	}
+}
+
+// totals are what an instance did, to be logged when it stops.
+func totals(p *pipeline.Pipeline) []any {
+	if p.Engine == nil {
+		return nil
+	}
+	m, w := &p.Engine.Metrics, p.Writer.Counts()
+	seconds := func(n *atomic.Int64) float64 { return time.Duration(n.Load()).Seconds() }
+	all := []any{"read", m.Read.Load(), "accepted", m.Accepted.Load(), "duplicate", m.Duplicate.Load(), "late", m.Late.Load(),
+		"refused", m.Refused.Load(), "epochs", m.Epochs.Load(), "aborted", m.Aborted.Load(), "restarts", m.Restarts.Load(),
+		"rows", w.Rows, "bytes", w.Bytes, "inserts", w.Inserts, "retries", w.Retries,
+		"busy_seconds", seconds(&m.BusyNanos), "insert_seconds", seconds(&m.InsertNanos), "commit_seconds", seconds(&m.CommitNanos)}
+	if first, last := m.FirstRead.Load(), m.LastRows.Load(); first > 0 && last > 0 {
+		all = append(all, "first_read", time.Unix(0, first).UTC(), "last_rows", time.Unix(0, last).UTC())
+	}
+	return all
 }
 
 // logProgress logs once a minute what was done, if anything was.

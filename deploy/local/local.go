@@ -16,11 +16,13 @@ type Config struct {
 	Dir               string            // all data; one process at a time
 	KafkaAddress      string            // loopback host:port; "" takes a free port
 	ClickHouseAddress string            // loopback host:port for HTTP; "" takes a free port
+	NoKafka           bool              // run ClickHouse alone
+	NoClickHouse      bool              // run Kafka alone
 	Topics            []Topic           // that must exist
 	ReaderLimits      map[string]string // for the user "reader"; nil takes ReaderLimits
 }
 
-// Stack is a running Kafka and ClickHouse.
+// Stack is a running Kafka and ClickHouse. What was left out is nil.
 type Stack struct {
 	Kafka      *Kafka
 	Engine     *Engine // for statements without the detour over HTTP
@@ -48,8 +50,13 @@ func Start(ctx context.Context, c Config) (s *Stack, err error) {
 			s, err = nil, fmt.Errorf("start the local stack: %w", err)
 		}
 	}()
-	if s.Kafka, err = StartKafka(ctx, KafkaConfig{Dir: filepath.Join(c.Dir, "kafka"), Address: c.KafkaAddress, Topics: c.Topics}); err != nil {
-		return s, err
+	if !c.NoKafka {
+		if s.Kafka, err = StartKafka(ctx, KafkaConfig{Dir: filepath.Join(c.Dir, "kafka"), Address: c.KafkaAddress, Topics: c.Topics}); err != nil {
+			return s, err
+		}
+	}
+	if c.NoClickHouse {
+		return s, nil
 	}
 	if s.Engine, err = Open(ctx, filepath.Join(c.Dir, "clickhouse")); err != nil {
 		return s, err

@@ -95,12 +95,12 @@ func TestTerminate(t *testing.T) {
 	s := newSite(t, "keyed_by=visitor", "clickhouse.address=http://"+p.address, "epoch.interval=1s")
 	dir := t.TempDir()
 	settings := append(s.settings, "data_dir="+dir)
-	wait := s.trickle(t, records, 15*time.Second)
+	wait := s.trickle(t, records, 45*time.Second) // until after the last of its lives has begun
 	terminate := func(while fault) {
 		t.Helper()
 		c := launch(t, binary, "run", settings...)
 		before := s.committed(t, "afterclick.sessions")
-		until(t, 20*time.Second, "the command works", func() bool { return s.committed(t, "afterclick.sessions") > before })
+		until(t, time.Minute, "the command works", func() bool { return s.committed(t, "afterclick.sessions") > before })
 		p.set(t, while)
 		time.Sleep(1500 * time.Millisecond) // into an epoch
 		if err := c.Process.Signal(syscall.SIGTERM); err != nil {

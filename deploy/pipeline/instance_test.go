@@ -115,19 +115,23 @@ func (s *site) committed(t *testing.T, group string) (sum int64) {
 	return sum
 }
 
-// same fails unless two queries give the same rows, each as often.
-func (s *site) same(t *testing.T, what, got, want string) {
+// same fails unless two queries give the same rows, each as often. It returns how many are missing in got, and how many only it has.
+func (s *site) same(t *testing.T, what, got, want string) (missing, extra int) {
 	t.Helper()
 	counted := func(query string) string {
 		return "SELECT *, count() AS rows_alike FROM (" + query + ") GROUP BY ALL"
 	}
-	if n := s.ask(t, "SELECT toString(count()) FROM ("+want+")"); n == "0" {
+	if s.count(t, "("+want+")") == 0 {
 		t.Errorf("%s: there is nothing to compare with", what)
 	}
-	for _, side := range [][3]string{{"are only in the tables", got, want}, {"are missing in the tables", want, got}} {
-		query := fmt.Sprintf("(%s) EXCEPT (%s)", counted(side[1]), counted(side[2]))
-		if n := s.ask(t, "SELECT toString(count()) FROM ("+query+")"); n != "0" {
-			t.Errorf("%s: %s rows %s, for example %s", what, n, side[0], s.ask(t, "SELECT formatRow('JSONEachRow', *) FROM ("+query+") ORDER BY ALL LIMIT 1"))
+	for _, side := range []struct {
+		name, here, there string
+		n                 *int
+	}{{"are only in the tables", got, want, &extra}, {"are missing in the tables", want, got, &missing}} {
+		query := fmt.Sprintf("(%s) EXCEPT (%s)", counted(side.here), counted(side.there))
+		if *side.n = s.count(t, "("+query+")"); *side.n != 0 {
+			t.Errorf("%s: %d rows %s, for example %s", what, *side.n, side.name, s.ask(t, "SELECT formatRow('JSONEachRow', *) FROM ("+query+") ORDER BY ALL LIMIT 1"))
 		}
 	}
+	return missing, extra
 }

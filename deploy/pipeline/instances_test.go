@@ -62,7 +62,7 @@ func TestInstancesShareTheWork(t *testing.T) {
 	for _, settings := range [][]string{nil, {"keyed_by=visitor", "lanes.session=1"}} {
 		t.Run(strings.Join(append([]string{"with"}, settings...), " "), func(t *testing.T) {
 			t.Parallel()
-			records := simulated(t, 9, 12, 150)
+			records := simulated(t, 10, 12, 150)
 			s := newSite(t, append(settings, "kafka.session_timeout="+timeout.String(), "epoch.records=400", "topics.partitions=6")...)
 			dirs := []string{t.TempDir(), t.TempDir(), t.TempDir()}
 			first, second := s.start(t, dirs[0]), s.start(t, dirs[1])
@@ -84,9 +84,9 @@ func TestInstancesShareTheWork(t *testing.T) {
 					return len(held) == len(by) && sum == all
 				}
 			}
-			until(t, 20*time.Second, "two share the partitions", shared(dirs[:2]...))
+			until(t, time.Minute, "two share the partitions", shared(dirs[:2]...))
 			third := s.start(t, dirs[2])
-			until(t, 20*time.Second, "three share the partitions", shared(dirs...))
+			until(t, time.Minute, "three share the partitions", shared(dirs...))
 			time.Sleep(time.Second)
 			first.stop(t)
 			begin := time.Now()

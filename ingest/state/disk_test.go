@@ -195,7 +195,7 @@ func TestLocalStoreEqualsModel(t *testing.T) {
 	for seed := range uint64(3) {
 		m := newModel(seed)
 		fs := vfs.NewCrashableMem()
-		s, from := open(t, testOptions(t, m, fs, "p"))
+		s, _ := open(t, testOptions(t, m, fs, "p"))
 		local, midway, evicted, made := 0, 0, 0, 0
 		for range 500 {
 			m.epoch(s, keys, m.r.IntN(200))
@@ -227,6 +227,7 @@ func TestLocalStoreEqualsModel(t *testing.T) {
 				s.Close()
 				fs = crashed
 			}
+			var from int64
 			s, from = open(t, testOptions(t, m, fs, "p"))
 			if from > 0 {
 				local++

@@ -74,7 +74,11 @@ func Open(ctx context.Context, o Options) (s *Store, from int64, err error) {
 			return nil, 0, ctx.Err()
 		}
 		if attempt == 0 {
-			o.Log.Warn("local store thrown away, reading the whole changelog instead", "dir", o.Dir, "why", doubt)
+			level := slog.LevelWarn
+			if errors.Is(doubt, errUnfinished) {
+				level = slog.LevelInfo // as after any stop within the first checkpoint
+			}
+			o.Log.Log(ctx, level, "local store thrown away, reading the whole changelog instead", "dir", o.Dir, "why", doubt)
 		} else {
 			o.Log.Error("no local store", "dir", o.Dir, "why", doubt)
 		}
@@ -125,12 +129,14 @@ func (d *disk) open(o *Options) (*marker, error) {
 	return m, nil
 }
 
+// errUnfinished: the process stopped before the first checkpoint was complete.
+var errUnfinished = errors.New("it has no complete checkpoint yet")
+
 // readMarker returns nil if there is none and no state either.
 func (d *disk) readMarker() (*marker, error) {
 	b, closer, err := d.db.Get(markKey)
 	if errors.Is(err, pebble.ErrNotFound) {
-		some := errors.New("it has no complete checkpoint yet")
-		_, err := d.each(context.Background(), func(uint64, stored) error { return some })
+		_, err := d.each(context.Background(), func(uint64, stored) error { return errUnfinished })
 		return nil, err
 	}
 	if err != nil {

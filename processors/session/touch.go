@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"encoding/binary"
 	"slices"
 
@@ -54,6 +55,8 @@ func (m *Machine) sayTouches(out *flow.Output) {
 			Session: ID(s.visitor, x.start), Gone: true, Start: x.start})
 		return true
 	})
+	// A state is a function of its events: where epochs ended, and so when what was said first, must not show in it.
+	slices.SortFunc(s.said, func(a, b said) int { return cmp.Or(cmp.Compare(a.start, b.start), cmp.Compare(a.order, b.order)) })
 }
 
 // linked says whether session n has to do with an order (0: any).

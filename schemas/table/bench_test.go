@@ -2,6 +2,7 @@ package table_test
 
 import (
 	"fmt"
+	"io"
 	"testing"
 
 	chproto "github.com/ClickHouse/ch-go/proto"
@@ -56,7 +57,7 @@ func BenchmarkNative(b *testing.B) {
 // benchNative is what an HTTP insert costs before the socket.
 func benchNative[R any](b *testing.B, tab *table.Table[R], rows []R) {
 	buffer := tab.NewBuffer()
-	var out chproto.Buffer
+	var out table.Output
 	b.ReportAllocs()
 	for b.Loop() {
 		buffer.Reset()
@@ -65,7 +66,11 @@ func benchNative[R any](b *testing.B, tab *table.Table[R], rows []R) {
 		}
 		out.Reset()
 		buffer.Blocks()[0].Native(&out)
-		b.SetBytes(int64(len(out.Buf)))
+		n, err := io.Copy(io.Discard, out.Reader())
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.SetBytes(n)
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/benchRows, "ns/row")
 }

@@ -2,8 +2,6 @@ package table
 
 import (
 	"strings"
-
-	"github.com/ClickHouse/ch-go/proto"
 )
 
 // Limits of one block, and so of one insert: ClickHouse turns each into a part, and holds it in memory meanwhile.
@@ -98,8 +96,8 @@ type Block interface {
 	Schema() *Schema
 	Rows() int
 	Bytes() int
-	// Native appends the block in ClickHouse's Native format, as HTTP inserts take it.
-	Native(*proto.Buffer)
+	// Native adds the block in ClickHouse's Native format, as HTTP inserts take it. The output reads the block's own memory.
+	Native(*Output)
 	// Slice returns column i as a slice that clickhouse-go's columns accept.
 	Slice(i int) any
 }
@@ -116,7 +114,7 @@ func (b *block[R]) Bytes() int {
 	return n
 }
 
-func (b *block[R]) Native(to *proto.Buffer) {
+func (b *block[R]) Native(to *Output) {
 	to.PutUVarInt(uint64(len(b.columns)))
 	to.PutUVarInt(uint64(b.rows))
 	for i, c := range b.columns {

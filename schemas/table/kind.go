@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"unsafe"
 
 	"github.com/ClickHouse/ch-go/proto"
 
@@ -27,7 +28,7 @@ type sink[V any] interface {
 	bytes() int
 	// prefix writes what a column has once per block, before everything else (the version of a dictionary).
 	prefix(*proto.Buffer)
-	encode(*proto.Buffer)
+	encode(*Output)
 	// slice is the same values as a slice that clickhouse-go's columns accept; slices cuts it at the given ends, for arrays.
 	slice() any
 	slices(ends []uint64) any
@@ -50,17 +51,23 @@ var (
 )
 
 // fixed holds numbers.
-type fixed[N bool | int8 | uint8 | int32 | int64 | uint32 | uint64 | float64] struct{ data []N }
+type fixed[N number] struct{ data []N }
+
+type number interface {
+	bool | int8 | uint8 | int32 | int64 | uint32 | uint64 | float64
+}
 
 func (c *fixed[N]) put(n N)               { c.data = append(c.data, n) }
 func (c *fixed[N]) reset()                { c.data = c.data[:0] }
-func (c *fixed[N]) bytes() int            { return binary.Size(c.data) }
+func (c *fixed[N]) bytes() int            { return len(c.data) * sizeOf[N]() }
 func (c *fixed[N]) prefix(*proto.Buffer)  {}
 func (c *fixed[N]) slice() any            { return c.data }
 func (c *fixed[N]) slices(e []uint64) any { return cut(c.data, e) }
-func (c *fixed[N]) encode(b *proto.Buffer) {
-	// Append fails only for types without a fixed size.
-	b.Buf, _ = binary.Append(b.Buf, binary.LittleEndian, c.data)
+func (c *fixed[N]) encode(o *Output)      { shareNumbers(o, c.data) }
+
+func sizeOf[N number]() int {
+	var n N
+	return int(unsafe.Sizeof(n))
 }
 
 // flags holds booleans of a column that must be UInt8.
@@ -81,54 +88,6 @@ const lastMoment = math.MaxInt64 / 1_000_000 // 2262-04-11
 
 func (c *moments) put(t event.Time) {
 	c.data = append(c.data, min(max(int64(t), 0), lastMoment))
-}
-
-// texts holds strings, each with its length before it.
-type texts struct {
-	data []byte
-	rows int
-}
-
-func (c *texts) put(s string) {
-	c.data = binary.AppendUvarint(c.data, uint64(len(s)))
-	c.data = append(c.data, s...)
-	c.rows++
-}
-func (c *texts) reset()                   { c.data, c.rows = c.data[:0], 0 }
-func (c *texts) bytes() int               { return len(c.data) }
-func (c *texts) prefix(*proto.Buffer)     {}
-func (c *texts) encode(b *proto.Buffer)   { b.Buf = append(b.Buf, c.data...) }
-func (c *texts) slice() any               { return c.strings() }
-func (c *texts) slices(ends []uint64) any { return cut(c.strings(), ends) }
-
-func (c *texts) strings() []string {
-	all := make([]string, 0, c.rows)
-	for rest := string(c.data); len(rest) > 0; {
-		n, width := uvarint(rest)
-		all = append(all, rest[width:width+n])
-		rest = rest[width+n:]
-	}
-	return all
-}
-
-func uvarint(s string) (n, width int) {
-	for shift := 0; ; shift += 7 {
-		b := s[width]
-		width++
-		n |= int(b&0x7f) << shift
-		if b < 0x80 {
-			return n, width
-		}
-	}
-}
-
-// blobs is texts for bytes.
-type blobs struct{ texts }
-
-func (c *blobs) put(v []byte) {
-	c.data = binary.AppendUvarint(c.data, uint64(len(v)))
-	c.data = append(c.data, v...)
-	c.rows++
 }
 
 // words holds strings of which few differ: a dictionary and an index per row. clickhouse-go's own column spends a reflection, an
@@ -175,11 +134,11 @@ func (c *words) reset() {
 	c.learn("")
 }
 
-func (c *words) bytes() int { return len(c.dict.data) + 4*len(c.keys) }
+func (c *words) bytes() int { return c.dict.bytes() + 4*len(c.keys) }
 
 func (c *words) prefix(b *proto.Buffer) { b.PutUInt64(1) } // version: dictionaries travel with their block
 
-func (c *words) encode(b *proto.Buffer) {
+func (c *words) encode(b *Output) {
 	if len(c.keys) == 0 {
 		return // an array column without any element: ClickHouse expects nothing
 	}

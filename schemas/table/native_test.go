@@ -2,6 +2,7 @@ package table_test
 
 import (
 	"bytes"
+	"io"
 	"reflect"
 	"testing"
 
@@ -19,11 +20,20 @@ func native[R any](tab *table.Table[R], rows ...*R) string {
 	for _, r := range rows {
 		b.Append(r)
 	}
-	var out chproto.Buffer
+	var out table.Output
 	for _, block := range b.Blocks() {
 		block.Native(&out)
 	}
-	return string(out.Buf)
+	return string(all(&out))
+}
+
+// all is everything that o has.
+func all(o *table.Output) []byte {
+	b, err := io.ReadAll(o.Reader())
+	if err != nil {
+		panic(err)
+	}
+	return b
 }
 
 // TestNativeIsWhatClickhouseGoSends: what we write ourselves for HTTP reads as what clickhouse-go makes of the slices that the
@@ -51,7 +61,7 @@ func sameBytes[R any](t *rapid.T, tab *table.Table[R]) {
 		}
 	}
 	block := b.Blocks()[0]
-	var ours chproto.Buffer
+	var ours table.Output
 	block.Native(&ours)
 
 	theirs := proto.NewBlock()
@@ -67,7 +77,7 @@ func sameBytes[R any](t *rapid.T, tab *table.Table[R]) {
 	if err := theirs.Encode(&sent, 0); err != nil {
 		t.Fatal(err)
 	}
-	got, want := decode(t, ours.Buf), decode(t, sent.Buf)
+	got, want := decode(t, all(&ours)), decode(t, sent.Buf)
 	for i, f := range tab.Schema.Columns {
 		if got.Columns[i].Type() != want.Columns[i].Type() || got.Columns[i].Name() != f.Name {
 			t.Fatalf("column %d is %s %s", i, got.Columns[i].Name(), got.Columns[i].Type())
@@ -108,9 +118,9 @@ func TestManyWords(t *testing.T) {
 		for i := range words {
 			b.Append(&table.DeadLetter{Field: string(rune('a'+i%7)) + string(rune(0x4e00+i%20000)) + string(rune(0x4e00+i/20000))})
 		}
-		var out chproto.Buffer
+		var out table.Output
 		b.Blocks()[0].Native(&out)
-		for i, c := range decode(t, out.Buf).Columns {
+		for i, c := range decode(t, all(&out)).Columns {
 			if c.Name() != "field" {
 				continue
 			}

@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-
-	"github.com/ClickHouse/ch-go/proto"
 )
 
 // Schema is what ClickHouse knows of a table.
@@ -109,7 +107,7 @@ type values[R any] interface {
 	add(*R)
 	reset()
 	bytes() int
-	encode(*proto.Buffer)
+	encode(*Output)
 	slice() any
 }
 
@@ -163,9 +161,9 @@ type scalar[R, V any] struct {
 }
 
 func (c *scalar[R, V]) add(r *R) { c.put(c.get(r)) }
-func (c *scalar[R, V]) encode(b *proto.Buffer) {
-	c.prefix(b)
-	c.sink.encode(b)
+func (c *scalar[R, V]) encode(o *Output) {
+	c.prefix(&o.Buffer)
+	c.sink.encode(o)
 }
 
 type array[R, E, V any] struct {
@@ -193,8 +191,8 @@ func (c *array[R, E, V]) reset() {
 
 func (c *array[R, E, V]) bytes() int { return c.sink.bytes() + c.ends.bytes() }
 func (c *array[R, E, V]) slice() any { return c.slices(c.ends.data) }
-func (c *array[R, E, V]) encode(b *proto.Buffer) {
-	c.prefix(b)
-	c.ends.encode(b)
-	c.sink.encode(b)
+func (c *array[R, E, V]) encode(o *Output) {
+	c.prefix(&o.Buffer)
+	c.ends.encode(o)
+	c.sink.encode(o)
 }

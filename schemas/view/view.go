@@ -51,7 +51,7 @@ func Views() []View {
 	for _, c := range cell.Cells() {
 		views = append(views, cells(c))
 	}
-	return append(views, sessionClicks(), knownSessions(), promises(), cases())
+	return append(views, ledger(), sessionClicks(), knownSessions(), promises(), cases())
 }
 
 // latest shows each row of a table once.

@@ -3,14 +3,12 @@
 package writer
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"math/rand/v2"
 	"sync"
 	"time"
 
-	chproto "github.com/ClickHouse/ch-go/proto"
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"golang.org/x/sync/errgroup"
 
@@ -21,8 +19,8 @@ import (
 type Writer struct {
 	config Config
 	conn   clickhouse.Conn
-	// encoded holds *chproto.Buffer: what HTTP inserts send.
-	encoded sync.Pool
+	// outputs holds *table.Output: what HTTP inserts send.
+	outputs sync.Pool
 	counters
 	outage outage
 }
@@ -37,7 +35,7 @@ func Open(c Config) (*Writer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("writer: open ClickHouse: %w", err)
 	}
-	return &Writer{config: c, conn: conn, encoded: sync.Pool{New: func() any { return new(chproto.Buffer) }}}, nil
+	return &Writer{config: c, conn: conn, outputs: sync.Pool{New: func() any { return new(table.Output) }}}, nil
 }
 
 // Close ends the connections. No Insert may be under way.
@@ -106,17 +104,17 @@ func (w *Writer) once(ctx context.Context, block table.Block) error {
 	return w.overNative(ctx, block)
 }
 
-// overHTTP sends the block as the columns have it. clickhouse-go's own batches would ask for the table's columns first, and take
-// every value through an interface.
+// overHTTP sends the block as the columns have it, without a copy of the whole. clickhouse-go's own batches would ask for the
+// table's columns first, and take every value through an interface.
 func (w *Writer) overHTTP(ctx context.Context, block table.Block) error {
-	b := w.encoded.Get().(*chproto.Buffer)
-	b.Reset()
-	block.Native(b)
-	if err := w.conn.InsertFormat(ctx, "Native", block.Schema().Insert(), bytes.NewReader(b.Buf)); err != nil {
-		return err // and the buffer is lost: an aborted request may still read it
-	}
-	w.encoded.Put(b)
-	return nil
+	o := w.outputs.Get().(*table.Output)
+	o.Reset()
+	block.Native(o)
+	body := o.Reader()
+	err := w.conn.InsertFormat(ctx, "Native", block.Schema().Insert(), body)
+	body.Stop() // an aborted request may still read
+	w.outputs.Put(o)
+	return err
 }
 
 func (w *Writer) overNative(ctx context.Context, block table.Block) error {

@@ -69,6 +69,7 @@ func Run(ctx context.Context, o Options, records feed.Stream) (Counts, error) {
 		kgo.MaxBufferedRecords(buffered),
 		kgo.ProducerLinger(5 * time.Millisecond),
 		kgo.RecordDeliveryTimeout(delivery),
+		kgo.UnknownTopicRetries(12), // a broker that is busy tells of a new topic before it takes records for it
 	}, o.Kafka...)...)
 	if err != nil {
 		return nil, fmt.Errorf("connect to Kafka: %w", err)

@@ -1,0 +1,233 @@
+package pipeline_test
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/afterclick/afterclick/deploy/feed"
+	"github.com/afterclick/afterclick/deploy/local/kafkatest"
+	"github.com/afterclick/afterclick/ingest"
+	"github.com/afterclick/afterclick/processors/oracle"
+)
+
+// The scenarios of pipeline_test.go and more on a real Apache Kafka. The tables must equal the oracle's.
+
+var chaosKills = flag.Int("kills", 0, "how often TestChaos kills an instance; 0: not at all")
+
+func TestKafkaTablesEqualTheOracle(t *testing.T) {
+	t.Parallel()
+	k := realKafka(t, kafkatest.Start(t, 1))
+	records := simulated(t, 3, 12, 150)
+	want := oracle.Of(oracle.Default, decoded(t, records))
+	for _, c := range []struct {
+		name     string
+		records  []feed.Record
+		settings []string
+	}{
+		{"in order", records, nil},
+		{"keyed by visitor", records, []string{"keyed_by=visitor"}},
+		{"in another order, in small epochs", shuffle(records, 6*time.Hour, 1), []string{"epoch.records=777", "epoch.interval=50ms"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			s := siteBeside(t, k, c.settings...)
+			s.send(t, c.records)
+			s.finish(t, t.TempDir())
+			s.expect(t, want)
+			s.expectEvents(t, len(c.records))
+			s.expectRouted(t)
+		})
+	}
+}
+
+// From one instance to three and back, under load, on brokers that want TLS and a password.
+func TestKafkaScale(t *testing.T) {
+	t.Parallel()
+	s := siteBeside(t, realKafka(t, kafkatest.Start(t, 1, kafkatest.SCRAM(user, password))))
+	records := simulated(t, 5, 12, 150)
+	sent := s.sendSlowly(t, records, 9*time.Second)
+	dirs := []string{t.TempDir(), t.TempDir(), t.TempDir()}
+	one := s.start(t, dirs[0])
+	time.Sleep(3 * time.Second)
+	two := s.start(t, dirs[1])
+	three := s.start(t, dirs[2])
+	time.Sleep(4 * time.Second)
+	three.stop(t)
+	two.stop(t)
+	sent()
+	one.stop(t)
+	s.finish(t, dirs[0])
+	s.expect(t, oracle.Of(oracle.Default, decoded(t, records)))
+	s.expectEvents(t, len(records))
+	s.expectRouted(t)
+}
+
+// The only broker is killed under an instance that works, and started again.
+func TestKafkaBrokerIsKilled(t *testing.T) {
+	t.Parallel()
+	c := kafkatest.Start(t, 1)
+	s := siteBeside(t, realKafka(t, c))
+	records := simulated(t, 6, 12, 150)
+	sent := s.sendSlowly(t, records, 12*time.Second)
+	dir := t.TempDir()
+	i := s.start(t, dir)
+	for range 2 {
+		s.wait(t, s.count(t, "events")+1)
+		c.Kill(0)
+		c.Restart(0)
+	}
+	sent()
+	i.stop(t)
+	s.finish(t, dir)
+	s.expect(t, oracle.Of(oracle.Default, decoded(t, records)))
+	s.expectEvents(t, len(records))
+	s.expectRouted(t)
+}
+
+// An instance stands still amid its work until others have taken its partitions, and then goes on as if nothing had been: what it still
+// writes must not count.
+func TestKafkaZombie(t *testing.T) {
+	t.Parallel()
+	s := siteBeside(t, realKafka(t, kafkatest.Start(t, 1)))
+	records := simulated(t, 8, 12, 150)
+	sent := s.sendSlowly(t, records, 45*time.Second)
+	dirs := []string{t.TempDir(), t.TempDir()}
+	zombie := s.child(t, dirs[0])
+	s.wait(t, 1)
+	other := s.child(t, dirs[1])
+	zombie.cmd.Process.Signal(syscall.SIGSTOP)
+	time.Sleep(ingest.DefaultConfig().SessionTimeout + 5*time.Second)
+	zombie.cmd.Process.Signal(syscall.SIGCONT)
+	sent()
+	zombie.kill(t)
+	other.kill(t)
+	s.finish(t, dirs...)
+	s.expect(t, oracle.Of(oracle.Default, decoded(t, records)))
+	s.expectEvents(t, len(records))
+	s.expectRouted(t)
+}
+
+// Three instances and three brokers, of which one or the other is killed all the time.
+func TestKafkaKillsChangeNothing(t *testing.T) {
+	t.Parallel()
+	chaos(t, 5, 4)
+}
+
+// TestChaos is for make chaos: as many kills as are asked for.
+func TestChaos(t *testing.T) {
+	if *chaosKills == 0 {
+		t.Skip("no kills asked for: make chaos KILLS=50")
+	}
+	chaos(t, *chaosKills, 3+*chaosKills/4)
+}
+
+func chaos(t *testing.T, kills, days int) {
+	const every = 2500 * time.Millisecond
+	c := kafkatest.Start(t, 3)
+	s := siteBeside(t, realKafka(t, c))
+	records := simulated(t, 7, 8+days, 150)
+	want := oracle.Of(oracle.Default, decoded(t, records))
+	sent := s.sendSlowly(t, records, time.Duration(kills)*every)
+	var dirs []string
+	var instances []*child
+	for range 3 {
+		dirs = append(dirs, t.TempDir())
+		instances = append(instances, s.child(t, dirs[len(dirs)-1]))
+	}
+	brokerKills, brokerBack := 0, make(chan error, 1)
+	brokerBack <- nil
+	for n := range kills {
+		time.Sleep(every/2 + rand.N(every))
+		i := rand.IntN(len(instances))
+		instances[i].kill(t)
+		if n%3 == 1 {
+			select {
+			case err := <-brokerBack:
+				if err != nil {
+					t.Fatal(err)
+				}
+				brokerKills++
+				b := rand.IntN(len(c.Brokers()))
+				c.Kill(b)
+				go func() {
+					time.Sleep(rand.N(3 * time.Second))
+					brokerBack <- c.RestartErr(b)
+				}()
+			default: // one at a time: two of three must be there
+			}
+		}
+		if n%2 == 1 {
+			time.Sleep(rand.N(time.Second))
+		}
+		instances[i] = s.child(t, dirs[i])
+	}
+	sent()
+	if err := <-brokerBack; err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range instances {
+		c.kill(t)
+	}
+	kills += len(instances)
+	s.finish(t, dirs...)
+	lost, doubled := s.expect(t, want)
+	l, d := s.expectEvents(t, len(records))
+	lr, dr := s.expectRouted(t)
+	t.Logf("%d records, %d kills of instances, %d of brokers", len(records), kills, brokerKills)
+	fmt.Printf("kills=%d lost=%d doubled=%d\n", kills+brokerKills, lost+l+lr, doubled+d+dr)
+}
+
+// expectRouted reads the machines' topics as any client would: each source record that is an event stands there once.
+func (s *site) expectRouted(t *testing.T) (lost, doubled int) {
+	t.Helper()
+	seen := map[string]int{}
+	topics := []string{s.prefix + ".journeys", s.prefix + ".clicks"}
+	for _, setting := range s.settings {
+		if setting == "keyed_by=visitor" {
+			topics = topics[:1]
+		}
+	}
+	client, err := kgo.NewClient(append([]kgo.Opt{kgo.ConsumeTopics(topics...), kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart())}, s.kafka...)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	for ended := false; !ended; {
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+		fetches := client.PollFetches(ctx)
+		ended = ctx.Err() != nil
+		cancel()
+		fetches.EachRecord(func(r *kgo.Record) {
+			for _, h := range r.Headers {
+				// topic kind partition partitions offset time state
+				if f := strings.Fields(string(h.Value)); h.Key == "afterclick-origin" && len(f) == 7 && f[6] == "r" {
+					seen[f[0]+" "+f[2]+" "+f[4]]++
+				}
+			}
+		})
+	}
+	where := ""
+	if len(topics) == 1 {
+		where = " WHERE topic != '" + s.prefix + "-clickstream'"
+	}
+	if n := s.count(t, "events"+where); n != len(seen) || n == 0 {
+		t.Errorf("%d records were routed, %d events came from routed topics", len(seen), n)
+		lost = max(0, n-len(seen))
+	}
+	for place, n := range seen {
+		if n != 1 {
+			doubled += n - 1
+			t.Errorf("record %s was routed %d times", place, n)
+		}
+	}
+	return lost, doubled
+}

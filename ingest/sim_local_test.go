@@ -1,0 +1,92 @@
+package ingest
+
+import (
+	"bytes"
+
+	"github.com/afterclick/afterclick/ingest/sim"
+	"github.com/afterclick/afterclick/ingest/state"
+	"github.com/afterclick/afterclick/schemas/event"
+)
+
+// simLocal is what an instance has on disk of one partition, as far as the engine relies on it: a mark, and states of which each is
+// as it was at the mark or later. (That Pebble keeps this promise is tested where the store is.)
+type simLocal struct {
+	mark   int64 // of a @position in the changelog
+	states map[string][]byte
+}
+
+type simDisk struct {
+	complete map[sim.Partition]*simLocal
+	begun    map[sim.Partition]int64 // marks of checkpoints under way
+}
+
+func newSimDisk() *simDisk {
+	return &simDisk{complete: map[sim.Partition]*simLocal{}, begun: map[sim.Partition]int64{}}
+}
+
+// checkpoint goes on with the checkpoints of a lane's partitions: a mark first, the states some epochs later.
+func (p *simLane) checkpoint() {
+	w, disk := p.w, p.slot.instance.disk
+	if p.zombie() {
+		return // another has the lock
+	}
+	for id := range w.counts[p.keyed.topics.input] {
+		part := p.keyed.parts[id]
+		if part == nil || w.r.IntN(4) > 0 {
+			continue
+		}
+		at := sim.Partition{Topic: p.keyed.topics.changelog, ID: id}
+		mark, begun := disk.begun[at]
+		if !begun {
+			if part.logged.Offset >= 0 {
+				disk.begun[at] = part.logged.Offset
+			}
+			continue
+		}
+		delete(disk.begun, at)
+		l := &simLocal{mark: mark, states: map[string][]byte{}}
+		part.store.Each(func(key, kept []byte, _ event.Time) bool {
+			l.states[string(key)] = bytes.Clone(kept)
+			return true
+		})
+		disk.complete[at] = l
+		p.story("has a checkpoint of %v at %d: %d states", at, mark, len(l.states))
+	}
+}
+
+// open returns what the disk has of a partition, and where to read on.
+func (p *simLane) open(at sim.Partition) (s *state.Store, from int64) {
+	w, disk := p.w, p.slot.instance.disk
+	delete(disk.begun, at)
+	s = state.New()
+	if p.zombie() {
+		return s, 0
+	}
+	if l := disk.complete[at]; l != nil && w.dice.Hit(sim.LocalLost, 5) {
+		w.dice.Count(sim.LocalLost)
+		p.story("has lost its local store of %v", at)
+		delete(disk.complete, at)
+	}
+	l := disk.complete[at]
+	if l == nil {
+		return s, 0
+	}
+	w.dice.Count(sim.LocalUsed)
+	for key, kept := range l.states {
+		s.Put([]byte(key), kept, keptExpires(kept))
+	}
+	return s, l.mark
+}
+
+// forgets: deletions before this offset are dropped, so no local store with an older mark may be used any more. In the real one that
+// is its greatest age, half of delete.retention.ms.
+func (w *simWorld) forgets(at sim.Partition, before int64) {
+	for _, in := range w.instances {
+		if l := in.disk.complete[at]; l != nil && l.mark < before {
+			delete(in.disk.complete, at)
+		}
+		if mark, ok := in.disk.begun[at]; ok && mark < before {
+			delete(in.disk.begun, at)
+		}
+	}
+}
