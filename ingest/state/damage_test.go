@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -249,9 +250,9 @@ func TestDiskFull(t *testing.T) {
 	} {
 		t.Run(c.what, func(t *testing.T) {
 			m := newModel(3)
-			full := false
+			var full atomic.Bool
 			inject := errorfs.InjectorFunc(func(op errorfs.Op) error {
-				if full && strings.Contains(op.Path, c.path) && op.Kind == c.kind {
+				if full.Load() && strings.Contains(op.Path, c.path) && op.Kind == c.kind {
 					return errorfs.ErrInjected
 				}
 				return nil
@@ -267,7 +268,7 @@ func TestDiskFull(t *testing.T) {
 			if (s.Away() > 0) != c.away {
 				t.Fatalf("%d states are away", s.Away())
 			}
-			full = true
+			full.Store(true)
 			m.epoch(s, 20_000, 10_000)
 			var err error
 			for i := 0; i < 100 && err == nil && s.disk != nil; i++ {
@@ -286,7 +287,7 @@ func TestDiskFull(t *testing.T) {
 				m.equal(t, s)
 			}
 			s.Close()
-			full = false
+			full.Store(false)
 			m.reopen(t, testOptions(t, m, nil, filepath.Join(t.TempDir(), "q")))
 		})
 	}
