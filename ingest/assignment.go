@@ -39,6 +39,12 @@ func (a *assignment) apply(ctx context.Context) error {
 		a.restores[n.partition] = stop
 		a.work.Go(func() {
 			p, err := a.restorer.restore(restoring, n.partition)
+			if err == nil {
+				if err = a.session.agree(restoring, n.topic, n.partition, p.position.Offset); err != nil {
+					p.store.Close()
+					p = nil
+				}
+			}
 			select {
 			case a.results <- restored{id: n.partition, partition: p, err: err, ctx: restoring}:
 			case <-restoring.Done():

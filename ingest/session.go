@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -24,10 +25,17 @@ type session struct {
 
 	mu      sync.Mutex
 	news    []news
-	revoked chan struct{} // closed when partitions are taken away, new with each epoch
-	broken  bool          // revoked is closed
+	owned   map[place]bool  // told as come, and not as gone
+	begins  map[place]int64 // where the client begins to read what it was given; negative: the group has no offset
+	revoked chan struct{}   // closed when partitions are taken away, new with each epoch
+	broken  bool            // revoked is closed
 	// failures of fetching are told once until fetching works again.
 	failing map[string]bool
+}
+
+type place struct {
+	topic     string
+	partition int32
 }
 
 // news is a partition that came or went.
@@ -42,7 +50,7 @@ type news struct {
 // lane has made room for them.
 func openSession(ctx context.Context, cfg *Config, group, name string, topics []string, log *slog.Logger) (*session, error) {
 	life, end := context.WithCancel(context.WithoutCancel(ctx))
-	s := &session{log: log, end: end, revoked: make(chan struct{}), failing: map[string]bool{}}
+	s := &session{log: log, end: end, revoked: make(chan struct{}), failing: map[string]bool{}, owned: map[place]bool{}, begins: map[place]int64{}}
 	opts := append([]kgo.Opt{
 		kgo.WithContext(life),
 		kgo.ConsumerGroup(group),
@@ -53,7 +61,8 @@ func openSession(ctx context.Context, cfg *Config, group, name string, topics []
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 		kgo.KeepControlRecords(), // so that a group that has read everything has no lag
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
-		kgo.Balancers(kgo.CooperativeStickyBalancer()),
+		kgo.Balancers(heedful{kgo.CooperativeStickyBalancer(), s}),
+		kgo.AdjustFetchOffsetsFn(s.begin),
 		kgo.SessionTimeout(cfg.SessionTimeout),
 		kgo.HeartbeatInterval(min(time.Second, cfg.SessionTimeout/4)),
 		kgo.FetchMaxWait(250 * time.Millisecond),
@@ -101,12 +110,83 @@ func (s *session) note(m map[string][]int32, gone bool) {
 	defer s.mu.Unlock()
 	for topic, list := range m {
 		for _, p := range list {
-			s.news = append(s.news, news{topic, p, gone})
+			s.noteOne(place{topic, p}, gone)
 		}
 	}
-	if gone && len(m) > 0 && !s.broken {
+}
+
+func (s *session) noteOne(at place, gone bool) {
+	if gone && !s.owned[at] {
+		return // that was told before
+	}
+	delete(s.begins, at)
+	delete(s.owned, at)
+	if !gone {
+		s.owned[at] = true
+	}
+	s.news = append(s.news, news{at.topic, at.partition, gone})
+	if gone && !s.broken {
 		s.broken = true
 		close(s.revoked)
+	}
+}
+
+// heedful listens to the group's assignments. The callbacks are not enough: franz-go's transact session passes on only the first
+// revocation until its transaction ends, and a lane without input ends none. What it did not hear of it would keep for ever.
+type heedful struct {
+	kgo.GroupBalancer
+	session *session
+}
+
+func (h heedful) ParseSyncAssignment(b []byte) (map[string][]int32, error) {
+	all, err := h.GroupBalancer.ParseSyncAssignment(b)
+	if err == nil {
+		h.session.assigned(all)
+	}
+	return all, err
+}
+
+// assigned notes as gone what was owned and is not among all that the group gives now.
+func (s *session) assigned(all map[string][]int32) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for at := range s.owned {
+		if !slices.Contains(all[at.topic], at.partition) {
+			s.noteOne(at, true)
+		}
+	}
+}
+
+// begin notes where the client begins to read new partitions.
+func (s *session) begin(_ context.Context, offsets map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for topic, list := range offsets {
+		for p, o := range list {
+			s.begins[place{topic, p}] = o.EpochOffset().Offset
+		}
+	}
+	return offsets, nil
+}
+
+// agree waits until the client knows where it begins to read a partition, and checks that this is where the states end. Another lane may
+// have gone on with it between the two questions, if the group has given it away and we were not told yet.
+func (s *session) agree(ctx context.Context, topic string, partition int32, offset int64) error {
+	for {
+		s.mu.Lock()
+		at, known := s.begins[place{topic, partition}]
+		s.mu.Unlock()
+		switch {
+		case known && max(at, 0) != offset:
+			return fmt.Errorf("%w: it would be read from %d on, the states end at %d: another lane has it by now", errMoved, at, offset)
+		case known:
+			return nil
+		}
+		select {
+		case <-time.After(10 * time.Millisecond):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
 }
 

@@ -2,10 +2,12 @@ package ingest
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/afterclick/afterclick/deploy/local/localtest"
@@ -42,5 +44,45 @@ func TestCloseWhileJoining(t *testing.T) {
 	second.close()
 	if took := time.Since(begin); took > closeGrace+3*time.Second {
 		t.Errorf("closing took %s", took)
+	}
+}
+
+// A lane hears of every partition that it loses, also of those that go one after the other while it has nothing to commit: franz-go's
+// session calls back only for the first until its transaction ends.
+func TestEveryLossIsHeard(t *testing.T) {
+	cfg := DefaultConfig()
+	cfg.Kafka = []kgo.Opt{kgo.SeedBrokers(localtest.Kafka(t)...)}
+	cfg.Log = slog.New(slog.DiscardHandler)
+	client, err := kgo.NewClient(cfg.Kafka...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	const partitions = 12
+	if _, err := kadm.NewClient(client).CreateTopics(t.Context(), partitions, 1, nil, "in"); err != nil {
+		t.Fatal(err)
+	}
+	believes := map[int32]bool{}
+	var first *session
+	for i := range 3 {
+		s, err := openSession(t.Context(), &cfg, "g", fmt.Sprint("lane-", i), []string{"in"}, cfg.Log)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.close()
+		if first == nil {
+			first = s
+		}
+		share := partitions / (i + 1)
+		for end := time.Now().Add(time.Minute); len(believes) != share; time.Sleep(50 * time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatalf("%d lanes share %d partitions, the first believes that it has %v and has %v", i+1, partitions, believes, first.client.CommittedOffsets())
+			}
+			for _, n := range first.take() {
+				if believes[n.partition] = true; n.gone {
+					delete(believes, n.partition)
+				}
+			}
+		}
 	}
 }
