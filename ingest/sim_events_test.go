@@ -164,9 +164,7 @@ func (w *simWorld) takeAway() {
 	if mid {
 		w.dice.Count(sim.TakenMidEpoch)
 	}
-	if !g.Take(at) {
-		w.dice.Count(sim.TakenUnheard)
-	}
+	g.Take(at)
 	w.taken[at] = takenFrom{from, mid}
 	w.storyf("the group takes %v from %s", at, from.name())
 }

@@ -333,6 +333,7 @@ type simRestore struct {
 	at      sim.Partition
 	barrier int64
 	next    int64
+	checked bool
 	offset  int64 // of the group, when the attempt before ended, -1
 }
 
@@ -415,19 +416,30 @@ func (p *simLane) restoreSome(r *simRestore) (*partition, error) {
 		}
 		return nil, nil
 	}
-	offset, ok, stable := p.w.groups[p.slot.part].Committed(sim.Partition{Topic: p.keyed.topics.input, ID: r.at.ID})
-	if !stable {
+	input := sim.Partition{Topic: p.keyed.topics.input, ID: r.at.ID}
+	if !r.checked {
+		offset, ok, stable := p.w.groups[p.slot.part].Committed(input)
+		if !stable {
+			return nil, nil
+		}
+		err := r.replay.end(offset, ok)
+		if errors.Is(err, errMoved) && offset != r.offset { // as the restorer does
+			again := p.restore(r.at.ID)
+			again.offset = offset
+			p.restores[r.at.ID] = again
+			return nil, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		r.checked = true
+	}
+	begins, known := p.member.Ask(input)
+	if !known || p.w.r.IntN(3) == 0 {
 		return nil, nil
 	}
-	err := r.replay.end(offset, ok)
-	if errors.Is(err, errMoved) && offset != r.offset { // as the restorer does
-		again := p.restore(r.at.ID)
-		again.offset = offset
-		p.restores[r.at.ID] = again
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
+	if begins != r.replay.pos.Offset { // as the session's agree
+		return nil, fmt.Errorf("%w: %v", errMoved, sim.ErrGeneration)
 	}
 	return r.replay.partition(p.lane.do.now())
 }

@@ -23,7 +23,6 @@ const (
 	FetchEmpty       Fault = "fetch empty"
 	FetchFew         Fault = "fetch of few"
 	TakenAway        Fault = "partition taken away"
-	TakenUnheard     Fault = "... a second time, which the client does not tell"
 	TakenMidEpoch    Fault = "... in the middle of an epoch"
 	GivenBack        Fault = "... and given back to the same lane"
 	HandedOver       Fault = "... and given to another lane"
@@ -45,7 +44,7 @@ const (
 
 // AllFaults are all of them.
 var AllFaults = []Fault{InsertNotDone, InsertDone, InsertLate, HalfBatch, Aborted, AnswerLostDone, AnswerLostNot, TimedOut, FetchEmpty, FetchFew,
-	TakenAway, TakenUnheard, TakenMidEpoch, GivenBack, HandedOver, Stalled, ZombieInserted, ZombieCommitted, Doubled, DiedGathering, DiedInserting,
+	TakenAway, TakenMidEpoch, GivenBack, HandedOver, Stalled, ZombieInserted, ZombieCommitted, Doubled, DiedGathering, DiedInserting,
 	DiedCommitting, DiedRestoring, Stopped, Compacted, ClockJumped, ShownAndAbsorbed, LocalLost, LocalUsed}
 
 // Faults counts what went wrong.

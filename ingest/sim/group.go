@@ -109,18 +109,12 @@ func (g *Group) Kick(m *Member) {
 	g.turn()
 }
 
-// Take takes a partition away from its owner, who hears of it at once; but franz-go's transact session tells only of the first time
-// in an epoch. false: it did not hear.
-func (g *Group) Take(at Partition) (heard bool) {
+// Take takes a partition away from its owner, who hears of it at once.
+func (g *Group) Take(at Partition) {
 	owner := g.owners[at]
 	delete(g.owners, at)
 	g.turn()
-	if owner.revoked {
-		delete(owner.cursors, at)
-		return false
-	}
 	owner.drop(at)
-	return true
 }
 
 func (m *Member) drop(at Partition) {
@@ -193,6 +187,23 @@ func (m *Member) current() bool {
 // Known says whether the group still knows this life of the member.
 func (m *Member) Known() bool { return m.group.members[m.instance] == m }
 
+// Ask asks the group where to begin with a new partition. That may be any time after it was given, and the group answers whoever asks.
+// ok is false while an open transaction may change it.
+func (m *Member) Ask(at Partition) (offset int64, ok bool) {
+	c := m.cursors[at]
+	if c == nil {
+		return 0, false
+	}
+	if c.next < 0 {
+		offset, _, stable := m.group.Committed(at)
+		if !stable {
+			return 0, false
+		}
+		c.next, c.read, c.began = offset, offset, offset
+	}
+	return c.began, true
+}
+
 // Resume lets a partition be read.
 func (m *Member) Resume(at Partition) {
 	if c := m.cursors[at]; c != nil {
@@ -227,15 +238,8 @@ func (m *Member) Poll(choose func(n int) int, most int) (records []*kgo.Record) 
 	for i := range all {
 		at := all[(first+i)%len(all)]
 		c := m.cursors[at]
-		if c.paused || len(records) >= most {
+		if _, known := m.Ask(at); !known || c.paused || len(records) >= most {
 			continue
-		}
-		if c.next < 0 {
-			offset, _, stable := m.group.Committed(at)
-			if !stable {
-				continue // the broker answers when it is stable
-			}
-			c.next, c.read, c.began = offset, offset, offset
 		}
 		read, next := m.group.kafka.Fetch(at, c.next, 1+choose(most-len(records)))
 		records, c.next = append(records, read...), next
