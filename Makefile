@@ -20,7 +20,7 @@ demo: build
 
 # Tests run the real ClickHouse engine, which is fetched once.
 test:
-	go test ./...
+	go test -timeout 30m ./...
 
 # Three instances on three brokers of a real Kafka, one or the other killed every few seconds under load. Needs Java and Maven.
 chaos:

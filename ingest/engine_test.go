@@ -79,7 +79,11 @@ func applyEachOnce(t *testing.T, kafka []kgo.Opt, pause time.Duration, insert fu
 		go func() { done <- e.Run(ctx) }()
 		deadline := time.Now().Add(60 * time.Second)
 		for {
-			time.Sleep(100 * time.Millisecond)
+			select {
+			case err := <-done:
+				t.Fatalf("round %d: the engine ended: %v", round, err)
+			case <-time.After(100 * time.Millisecond):
+			}
 			ok, err := e.CaughtUp(ctx)
 			if err != nil {
 				t.Log(err)

@@ -222,6 +222,13 @@ func (w *simWorld) states(part string, id int32, task *keyed, p *partition) erro
 	if a, b := fmt.Sprint(pos), fmt.Sprint(mine.position); a != b {
 		return fmt.Errorf("@position of %v is %s, %s has %s", at, a, owner.name(), b)
 	}
+	for topic, list := range pos.Clock.Sources {
+		for i, s := range list {
+			if s.Heard && !s.Idle {
+				return fmt.Errorf("%v waits for %s/%d, which is silent: its clock stands still at %v", at, topic, i, pos.Clock.Now)
+			}
+		}
+	}
 	if a, b := pos.Clock.Now, p.position.Clock.Now; a != b {
 		return fmt.Errorf("the clock of %v is %v, of an undisturbed run %v", at, a, b)
 	}

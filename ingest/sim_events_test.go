@@ -10,6 +10,14 @@ import (
 // happen is what may happen to the world between two steps of its processes.
 func (w *simWorld) happen() {
 	w.housekeep()
+	for i := 0; i < len(w.underway); i++ {
+		if w.r.IntN(60) == 0 || w.dice.Calm {
+			w.underway[i]()
+			w.storyf("an insert lands that had timed out")
+			w.underway = slices.Delete(w.underway, i, i+1)
+			i--
+		}
+	}
 	if len(w.stream) > 0 && w.r.IntN(12) == 0 {
 		w.shop()
 	}
@@ -148,13 +156,16 @@ func (w *simWorld) takeAway() {
 	g := w.groups[Parts[w.r.IntN(len(Parts))]]
 	at := g.Any(w.r.IntN)
 	from := w.owner(at)
-	if from == nil || from.slot.instance.stalled > 0 || !g.Take(at) {
+	if from == nil || from.slot.instance.stalled > 0 {
 		return
 	}
 	w.dice.Count(sim.TakenAway)
 	mid := from.polled && from.at != "reassign"
 	if mid {
 		w.dice.Count(sim.TakenMidEpoch)
+	}
+	if !g.Take(at) {
+		w.dice.Count(sim.TakenUnheard)
 	}
 	w.taken[at] = takenFrom{from, mid}
 	w.storyf("the group takes %v from %s", at, from.name())

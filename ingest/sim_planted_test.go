@@ -91,6 +91,9 @@ var outsideTransaction = plant{effects: func(p *simLane, do *effects) {
 }}
 
 func TestSimulationCatchesPlantedBugs(t *testing.T) {
+	if simDefault < 100 {
+		t.Skip("too slow with the race detector")
+	}
 	for name, bug := range map[string]func() plant{
 		"commits although the insert failed":          func() plant { return withoutWaiting },
 		"no tombstone for a key of the same epoch":    withoutTombstones,

@@ -26,6 +26,9 @@ var (
 	simOff     = flag.String("sim.off", "", "with -sim.seed: faults that do not happen, by number, with commas")
 )
 
+// simDefault is how many seeds a test runs.
+var simDefault = 2000
+
 // simSummary is what a long run ends with.
 var simSummary string
 
@@ -200,9 +203,9 @@ func TestSimulation(t *testing.T) {
 		return
 	}
 	defer debug.SetGCPercent(debug.SetGCPercent(400))
-	seeds, long := 2000, *simSeeds > 0 || *simMinutes > 0
+	seeds, long := simDefault, *simSeeds > 0 || *simMinutes > 0
 	if testing.Short() {
-		seeds = 200
+		seeds = min(seeds, 200)
 	}
 	if *simSeeds > 0 {
 		seeds = *simSeeds

@@ -34,6 +34,7 @@ type simWorld struct {
 	stream    []sim.Arrival
 	written   []*sim.Arrival // not routed yet, as far as is known
 	instances []*simInstance
+	underway  []func() // inserts that will land
 	zombies   []*simLane
 	aborted   []string // keys of sessions that epochs showed which were never committed
 	taken     map[sim.Partition]takenFrom

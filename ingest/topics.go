@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -37,7 +38,9 @@ type partitionCounts map[string]int32
 
 // prepare creates our own topics where they are missing, and checks that all topics fit together.
 func prepare(ctx context.Context, cfg *Config) (partitionCounts, error) {
-	client, err := kgo.NewClient(cfg.Kafka...)
+	// Or what the client was told of topics is believed for 5 s, also of those that are created meanwhile.
+	fresh := kgo.MetadataMinAge(100 * time.Millisecond)
+	client, err := kgo.NewClient(append(slices.Clip(cfg.Kafka), fresh)...)
 	if err != nil {
 		return nil, fmt.Errorf("connect to Kafka: %w", err)
 	}
@@ -51,14 +54,22 @@ func prepare(ctx context.Context, cfg *Config) (partitionCounts, error) {
 	for _, kind := range event.SourceTopics {
 		sources = append(sources, t.Source(kind))
 	}
-	counts, err := count(ctx, admin, append(sources, t.Clicks, t.Journeys, t.DeadLetters, t.SessionStates, t.JourneyStates)...)
-	if err != nil {
-		return nil, err
-	}
+	var counts partitionCounts
 	var missing []string
-	for _, s := range sources {
-		if counts[s] == 0 {
-			missing = append(missing, s)
+	for try := range 4 { // not every broker knows of a new topic at once
+		if try > 0 {
+			select {
+			case <-time.After(time.Second):
+			case <-ctx.Done():
+				return nil, ctx.Err()
+			}
+		}
+		if counts, err = count(ctx, admin, append(sources, t.Clicks, t.Journeys, t.DeadLetters, t.SessionStates, t.JourneyStates)...); err != nil {
+			return nil, err
+		}
+		missing = slices.DeleteFunc(slices.Clone(sources), func(s string) bool { return counts[s] > 0 })
+		if len(missing) == 0 {
+			break
 		}
 	}
 	if len(missing) > 0 {

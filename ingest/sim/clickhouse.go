@@ -101,7 +101,10 @@ func define(s *table.Schema) *merged {
 }
 
 // Insert takes a block.
-func (c *ClickHouse) Insert(b table.Block) {
+func (c *ClickHouse) Insert(b table.Block) { c.Send(b)() }
+
+// Send takes a block off its owner, who may use its memory again. It is inserted when the result is called.
+func (c *ClickHouse) Send(b table.Block) (land func()) {
 	name := b.Schema().Name
 	m := c.tables[name]
 	if m == nil {
@@ -112,8 +115,13 @@ func (c *ClickHouse) Insert(b table.Block) {
 	for i := range columns {
 		columns[i] = texts(b.Slice(i))
 	}
+	count := b.Rows()
+	return func() { c.insert(m, name, columns, count) }
+}
+
+func (c *ClickHouse) insert(m *merged, name string, columns [][]string, count int) {
 	values := make([]string, len(columns))
-	for r := range b.Rows() {
+	for r := range count {
 		for i := range columns {
 			values[i] = columns[i][r]
 		}

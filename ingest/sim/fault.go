@@ -14,6 +14,7 @@ type Fault string
 const (
 	InsertNotDone    Fault = "insert timed out, not done"
 	InsertDone       Fault = "insert timed out, done"
+	InsertLate       Fault = "insert timed out, done much later"
 	HalfBatch        Fault = "half a batch landed"
 	Aborted          Fault = "transaction aborted"
 	AnswerLostDone   Fault = "commit's answer lost, done"
@@ -22,6 +23,7 @@ const (
 	FetchEmpty       Fault = "fetch empty"
 	FetchFew         Fault = "fetch of few"
 	TakenAway        Fault = "partition taken away"
+	TakenUnheard     Fault = "... a second time, which the client does not tell"
 	TakenMidEpoch    Fault = "... in the middle of an epoch"
 	GivenBack        Fault = "... and given back to the same lane"
 	HandedOver       Fault = "... and given to another lane"
@@ -42,8 +44,8 @@ const (
 )
 
 // AllFaults are all of them.
-var AllFaults = []Fault{InsertNotDone, InsertDone, HalfBatch, Aborted, AnswerLostDone, AnswerLostNot, TimedOut, FetchEmpty, FetchFew,
-	TakenAway, TakenMidEpoch, GivenBack, HandedOver, Stalled, ZombieInserted, ZombieCommitted, Doubled, DiedGathering, DiedInserting,
+var AllFaults = []Fault{InsertNotDone, InsertDone, InsertLate, HalfBatch, Aborted, AnswerLostDone, AnswerLostNot, TimedOut, FetchEmpty, FetchFew,
+	TakenAway, TakenUnheard, TakenMidEpoch, GivenBack, HandedOver, Stalled, ZombieInserted, ZombieCommitted, Doubled, DiedGathering, DiedInserting,
 	DiedCommitting, DiedRestoring, Stopped, Compacted, ClockJumped, ShownAndAbsorbed, LocalLost, LocalUsed}
 
 // Faults counts what went wrong.

@@ -25,7 +25,7 @@ type Member struct {
 	instance   string
 	generation int
 	cursors    map[Partition]*cursor
-	revoked    bool
+	revoked    bool // in this epoch of the client
 	// News are the partitions that came and went since they were taken last.
 	News []News
 	// Lost is called when partitions are taken away and the member hears of it.
@@ -39,8 +39,10 @@ type News struct {
 }
 
 type cursor struct {
-	next   int64 // -1: the group must be asked
-	read   int64 // after the last record that was polled: what is committed (what was aborted is passed over, and not read)
+	next int64 // -1: the group must be asked
+	read int64 // after the last record that was polled: what is committed (what was aborted is passed over, and not read)
+	// began is where the client believes that the group stands: it goes back there, not to where another member may have got meanwhile.
+	began  int64
 	paused bool
 }
 
@@ -107,14 +109,16 @@ func (g *Group) Kick(m *Member) {
 	g.turn()
 }
 
-// Take takes a partition away from its owner, who hears of it at once. false: nobody has it.
-func (g *Group) Take(at Partition) bool {
+// Take takes a partition away from its owner, who hears of it at once; but franz-go's transact session tells only of the first time
+// in an epoch. false: it did not hear.
+func (g *Group) Take(at Partition) (heard bool) {
 	owner := g.owners[at]
-	if owner == nil {
-		return false
-	}
 	delete(g.owners, at)
 	g.turn()
+	if owner.revoked {
+		delete(owner.cursors, at)
+		return false
+	}
 	owner.drop(at)
 	return true
 }
@@ -199,12 +203,16 @@ func (m *Member) Resume(at Partition) {
 // Revoked says whether partitions were taken away since the last call of Settled.
 func (m *Member) Revoked() bool { return m.revoked }
 
-// Settled ends an epoch of the client: it goes on from where it is, or, back, from what is committed.
+// Settled ends an epoch of the client: it goes on from where it is, or, back, from where it began.
 func (m *Member) Settled(back bool) {
 	m.revoked = false
-	if back {
-		for _, c := range m.cursors {
-			c.next = -1
+	for _, c := range m.cursors {
+		switch {
+		case c.next < 0:
+		case back:
+			c.next, c.read = c.began, c.began
+		default:
+			c.began = c.read
 		}
 	}
 }
@@ -227,7 +235,7 @@ func (m *Member) Poll(choose func(n int) int, most int) (records []*kgo.Record) 
 			if !stable {
 				continue // the broker answers when it is stable
 			}
-			c.next, c.read = offset, offset
+			c.next, c.read, c.began = offset, offset, offset
 		}
 		read, next := m.group.kafka.Fetch(at, c.next, 1+choose(most-len(records)))
 		records, c.next = append(records, read...), next
