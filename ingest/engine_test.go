@@ -77,7 +77,7 @@ func applyEachOnce(t *testing.T, kafka []kgo.Opt, pause time.Duration, insert fu
 		}
 		done := make(chan error, 1)
 		go func() { done <- e.Run(ctx) }()
-		deadline := time.Now().Add(60 * time.Second)
+		deadline := time.Now().Add(3 * time.Minute)
 		for {
 			select {
 			case err := <-done:

@@ -53,7 +53,7 @@ func (p *process) output() string {
 
 func launch(t *testing.T, binary, command string, settings ...string) *process {
 	t.Helper()
-	args := []string{command}
+	args := []string{command, "-s", "admin.address="} // several run at once
 	for _, s := range settings {
 		args = append(args, "-s", s)
 	}
