@@ -118,7 +118,11 @@ func (t *router) take(r *kgo.Record, e *epoch) error {
 }
 
 // finish adds the ticks: to every partition of the target, because each partition has its own clock.
+//
+// That a source is busy is told only with records that were read: then Kafka asks for the lane's place in the group. A lane that has lost
+// its place and does not know would otherwise say it after the new owner has said that the source is idle, and the clocks would wait.
 func (t *router) finish(e *epoch) error {
+	polled := t.polled()
 	for _, name := range slices.Sorted(maps.Keys(t.sources)) { // in an order that does not depend on chance
 		s := t.sources[name]
 		for _, id := range slices.Sorted(maps.Keys(s.parts)) {
@@ -130,7 +134,7 @@ func (t *router) finish(e *epoch) error {
 				d.tick = latest > p.ticked && e.now.Sub(p.lastTick) >= tickEvery || p.idle
 			case !p.idle && e.now.Sub(p.lastRead) >= idleAfter && t.ended(name, id):
 				d.tick, d.idle = true, true
-			case !p.idle && latest > p.ticked && e.now.Sub(p.lastTick) >= tickEvery:
+			case polled && !p.idle && latest > p.ticked && e.now.Sub(p.lastTick) >= tickEvery:
 				d.tick = true
 			}
 			if !d.tick {
@@ -148,6 +152,18 @@ func (t *router) finish(e *epoch) error {
 		}
 	}
 	return nil
+}
+
+// polled says whether this epoch has read anything, markers included.
+func (t *router) polled() bool {
+	for _, s := range t.sources {
+		for _, p := range s.parts {
+			if p.pending.next > 0 {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func (t *router) committed(now time.Time) {

@@ -69,13 +69,16 @@ func TestRouterTicks(t *testing.T) {
 	round(true, "rttt", order("a", 0, now))
 	round(true, "r", order("b", 1, now)) // ticked a second ago
 	now = now.Add(3 * time.Second)
-	round(true, "ttt") // nothing new, but not everybody has heard of b
+	round(true, "") // not everybody has heard of b, but nothing was read: nobody would ask whether the partition is still ours
 	r.ended = func(string, int32) bool { return false }
 	round(true, "") // quiet, but not read to its end
 	r.ended = func(string, int32) bool { return true }
 	round(true, "iii")
 	round(true, "")
 	round(true, "rttt", order("c", 2, now)) // busy again
+	round(true, "r", order("d", 3, now))
+	now = now.Add(4 * time.Second)
+	round(true, "rttt", order("e", 4, now))
 }
 
 func TestRouterSetsAside(t *testing.T) {
