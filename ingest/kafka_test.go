@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -25,9 +26,9 @@ func TestKafkaEngineAppliesEachRecordOnce(t *testing.T) {
 	c := kafkatest.Start(t, 1, kafkatest.Set("log.cleaner.backoff.ms", "100"), kafkatest.Set("log.roll.ms", "500"),
 		kafkatest.Set("log.cleaner.delete.retention.ms", "500"))
 	c.CreateTopics(4, shopTopics...)
-	fail := 0
+	var inserts atomic.Int64 // of all lanes
 	applyEachOnce(t, c.Client(), 20*time.Millisecond, func() error {
-		if fail++; fail%25 == 0 {
+		if inserts.Add(1)%25 == 0 {
 			return fmt.Errorf("the insert fails on purpose")
 		}
 		return nil
