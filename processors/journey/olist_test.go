@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/afterclick/afterclick/deploy/feed/feedtest"
 	"github.com/afterclick/afterclick/processors/journey"
 	"github.com/afterclick/afterclick/processors/oracle"
 	"github.com/afterclick/afterclick/processors/trial"
@@ -19,10 +20,7 @@ import (
 // TestOlist runs a real marketplace's orders and reviews: every order is one journey, every opinion one review, and the share of
 // late deliveries is what the file itself says.
 func TestOlist(t *testing.T) {
-	const dir = "/work/shared/data/olist"
-	if _, err := os.Stat(dir); err != nil {
-		t.Skip("the data set is not here: ", err)
-	}
+	dir := feedtest.Data(t, "olist")
 	var events []*event.Event
 	at := func(s string) event.Time {
 		p, err := time.Parse(time.DateTime, s)

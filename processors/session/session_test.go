@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/afterclick/afterclick/deploy/feed/feedtest"
 	"github.com/afterclick/afterclick/processors/session"
 	"github.com/afterclick/afterclick/processors/trial"
 	"github.com/afterclick/afterclick/schemas/event"
@@ -56,10 +57,9 @@ func TestConfig(t *testing.T) {
 
 // TestSessionWindows holds SESSION to what Kafka Streams and Segment say a session is, in the order given and in others.
 func TestSessionWindows(t *testing.T) {
-	const file = "/work/shared/data/conformance/session_windows.json"
-	raw, err := os.ReadFile(file)
+	raw, err := os.ReadFile(feedtest.Data(t, "conformance", "session_windows.json"))
 	if err != nil {
-		t.Skip("the conformance cases are not here: ", err)
+		t.Fatal(err)
 	}
 	var cases []struct {
 		ID    string
