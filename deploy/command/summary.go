@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/afterclick/afterclick/dashboards/queries"
+	"github.com/afterclick/afterclick/deploy/feed/send"
 )
 
 // barWidth is the length of the funnel's longest bar.
@@ -100,13 +101,7 @@ func percent(part, whole uint64) string {
 }
 
 // grouped writes a number with commas.
-func grouped(n uint64) string {
-	s := fmt.Sprint(n)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
-}
+func grouped(n uint64) string { return send.Thousands(int64(n)) }
 
 func short(s string, most int) string {
 	if r := []rune(s); len(r) > most {

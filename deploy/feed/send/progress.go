@@ -79,7 +79,7 @@ func (p *Progress) show(now time.Time, share float64) {
 	p.shown = now
 	took := now.Sub(p.started)
 	rate := float64(p.n) / max(took.Seconds(), 1e-3)
-	what := fmt.Sprintf("%s events, %s/s", thousands(p.n), thousands(int64(rate)))
+	what := fmt.Sprintf("%s events, %s/s", Thousands(p.n), Thousands(int64(rate)))
 	if p.bar != nil {
 		p.bar.Describe(what)
 		p.bar.Set(int(share * barSteps))
@@ -109,8 +109,8 @@ func (p *Progress) end(whole bool) {
 	}
 }
 
-// thousands writes 1234567 as 1,234,567.
-func thousands(n int64) string {
+// Thousands writes 1234567 as 1,234,567.
+func Thousands(n int64) string {
 	s := fmt.Sprint(n)
 	var b strings.Builder
 	for i, c := range s {

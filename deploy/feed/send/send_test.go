@@ -277,7 +277,7 @@ func TestProgress(t *testing.T) {
 	if p.share() != 0.25 {
 		t.Errorf("one of four is %v", p.share())
 	}
-	if s := thousands(1234567) + thousands(12) + thousands(100000); s != "1,234,56712100,000" {
+	if s := Thousands(1234567) + Thousands(12) + Thousands(100000); s != "1,234,56712100,000" {
 		t.Errorf("thousands: %s", s)
 	}
 }
