@@ -16,6 +16,7 @@ import (
 func TestScenarios(t *testing.T) {
 	trial.Scenarios(t, func(set map[string]string) (trial.Machine, error) {
 		c := journey.Default
+		c.Lookups = trial.Shop
 		for k, v := range set {
 			var err error
 			switch k {

@@ -22,7 +22,9 @@ import (
 // A mark takes about 11 bytes. (48 bits of hash are enough to tell one visitor's events apart: among a billion visitors with ten
 // clicks each, it takes one of two different clicks for the other with a chance of 1 in 6,000.) The head is kind | mask<<5; a bit of the mask says that a field follows. Fields from fAgent on stay
 // as they were in the mark before when their bit is not set; those before it are then 0.
-const version = 1
+//
+// Version 1 had neither products nor regions. It is read, and written again as version 2.
+const version = 2
 
 // Flags of a state.
 const (
@@ -41,17 +43,19 @@ const (
 
 type field uint8
 
-// Fields of a mark. The order is stored: append only.
+// Fields of a mark. The order is stored: append only, or make a new version.
 const (
 	fPage field = iota
 	fEntry
 	fOrder
 	fStep
-	fAgent // from here on usually the same as before
+	fProduct // of a look at a product, or of what was put into the cart
+	fAgent   // from here on usually the same as before
 	fCountry
 	fSource
 	fCustomer
 	fTracker
+	fRegion
 	fields
 )
 
@@ -161,8 +165,8 @@ func (s *state) hasOrders() bool {
 
 // peek reads flags and end of an encoded state.
 func peek(b []byte) (flags uint8, end event.Time) {
-	if len(b) < 10 || b[0] != version {
-		panic(fmt.Sprintf("session: a state of version %d and %d bytes cannot be read by this build, which knows version %d", b[0], len(b), version))
+	if len(b) < 10 || b[0] == 0 || b[0] > version {
+		panic(fmt.Sprintf("session: a state of version %d and %d bytes cannot be read by this build, which knows versions up to %d", b[0], len(b), version))
 	}
 	return b[1], event.Time(binary.LittleEndian.Uint64(b[2:]))
 }
@@ -325,7 +329,11 @@ func (s *state) decode(b []byte) {
 		k.hash = r.Fixed48()
 		head := r.Uvarint()
 		k.kind = kind(head & 31)
-		for mask := uint(head>>5) & (1<<fields - 1); mask != 0; mask &= mask - 1 {
+		mask := uint(head >> 5)
+		if b[0] == 1 {
+			mask = mask&(1<<fProduct-1) | mask>>fProduct<<fAgent
+		}
+		for mask &= 1<<fields - 1; mask != 0; mask &= mask - 1 {
 			number := r.Uvarint()
 			if number > uint64(len(s.strings)) {
 				r.Bad, number = true, 0
@@ -334,8 +342,10 @@ func (s *state) decode(b []byte) {
 		}
 		prev = k
 	}
-	s.sameMarks = n
-	s.oldMarks = body(from, r.B, n)
+	if b[0] == version {
+		s.sameMarks = n
+		s.oldMarks = body(from, r.B, n)
+	}
 
 	top := r.Fixed64()
 	base := s.base()
