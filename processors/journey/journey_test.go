@@ -13,25 +13,26 @@ import (
 	"github.com/afterclick/afterclick/schemas/flow"
 )
 
-func TestScenarios(t *testing.T) {
-	trial.Scenarios(t, func(set map[string]string) (trial.Machine, error) {
-		c := journey.Default
-		for k, v := range set {
-			var err error
-			switch k {
-			case "horizon":
-				c.Horizon, err = time.ParseDuration(v)
-			case "facts":
-				_, err = fmt.Sscan(v, &c.MaxFacts)
-			default:
-				err = fmt.Errorf("no setting %q", k)
-			}
-			if err != nil {
-				return nil, err
-			}
+func TestScenarios(t *testing.T) { trial.Scenarios(t, machine) }
+
+// machine is one with the settings of a scenario.
+func machine(set map[string]string) (trial.Machine, error) {
+	c := journey.Default
+	for k, v := range set {
+		var err error
+		switch k {
+		case "horizon":
+			c.Horizon, err = time.ParseDuration(v)
+		case "facts":
+			_, err = fmt.Sscan(v, &c.MaxFacts)
+		default:
+			err = fmt.Errorf("no setting %q", k)
 		}
-		return journey.New(c)
-	})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return journey.New(c)
 }
 
 func TestConfig(t *testing.T) {
@@ -83,3 +84,6 @@ func TestDamage(t *testing.T) {
 	other[0] = 99
 	f(other)
 }
+
+// TestKeptStates: states that are out there are read as they were meant.
+func TestKeptStates(t *testing.T) { trial.States(t, machine, journey.Dump) }

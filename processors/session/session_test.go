@@ -18,29 +18,30 @@ import (
 	"github.com/afterclick/afterclick/schemas/flow"
 )
 
-func TestScenarios(t *testing.T) {
-	trial.Scenarios(t, func(set map[string]string) (trial.Machine, error) {
-		c := session.Default
-		for k, v := range set {
-			var err error
-			switch k {
-			case "gap":
-				c.Gap, err = time.ParseDuration(v)
-			case "length":
-				c.MaxLength, err = time.ParseDuration(v)
-			case "by":
-				c.ByTracker = v == "tracker"
-			case "marks":
-				_, err = fmt.Sscan(v, &c.MaxMarks)
-			default:
-				err = fmt.Errorf("no setting %q", k)
-			}
-			if err != nil {
-				return nil, err
-			}
+func TestScenarios(t *testing.T) { trial.Scenarios(t, machine) }
+
+// machine is one with the settings of a scenario.
+func machine(set map[string]string) (trial.Machine, error) {
+	c := session.Default
+	for k, v := range set {
+		var err error
+		switch k {
+		case "gap":
+			c.Gap, err = time.ParseDuration(v)
+		case "length":
+			c.MaxLength, err = time.ParseDuration(v)
+		case "by":
+			c.ByTracker = v == "tracker"
+		case "marks":
+			_, err = fmt.Sscan(v, &c.MaxMarks)
+		default:
+			err = fmt.Errorf("no setting %q", k)
 		}
-		return session.New(c)
-	})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return session.New(c)
 }
 
 func TestConfig(t *testing.T) {
@@ -160,3 +161,6 @@ func TestDamage(t *testing.T) {
 	other[0] = 99
 	f(other)
 }
+
+// TestKeptStates: states that are out there are read as they were meant.
+func TestKeptStates(t *testing.T) { trial.States(t, machine, session.Dump) }
