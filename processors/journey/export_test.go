@@ -8,7 +8,9 @@ import (
 // Dump tells what a state says, line by line, without what has no value.
 func Dump(b []byte) (string, error) {
 	var s state
-	s.decode(b)
+	if err := s.decode(b); err != nil {
+		return "", err
+	}
 	var out strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&out, format+"\n", args...) }
 	line("order %q, latest fact %s, flags %02b", s.id, s.last, b[1])
@@ -17,22 +19,22 @@ func Dump(b []byte) (string, error) {
 		fmt.Fprintf(&out, "fact %s %016x kind %d", f.time, f.hash, f.kind)
 		for i, n := range f.s {
 			if n != 0 {
-				fmt.Fprintf(&out, " %s=%q", name(texts, i), s.str(n))
+				fmt.Fprintf(&out, " %s=%q", name(textNames, i), s.str(n))
 			}
 		}
 		for i, t := range f.t {
 			if t != 0 {
-				fmt.Fprintf(&out, " %s=%s", name(moments, i), t)
+				fmt.Fprintf(&out, " %s=%s", name(timeNames, i), t)
 			}
 		}
 		for i, n := range f.n {
 			if n != 0 {
-				fmt.Fprintf(&out, " %s=%d", name(counts, i), n)
+				fmt.Fprintf(&out, " %s=%d", name(countNames, i), n)
 			}
 		}
 		for i, x := range f.f {
 			if x != 0 {
-				fmt.Fprintf(&out, " %s=%v", name(amounts, i), x)
+				fmt.Fprintf(&out, " %s=%v", name(amountNames, i), x)
 			}
 		}
 		line("")
@@ -46,14 +48,14 @@ func Dump(b []byte) (string, error) {
 
 // Names for Dump, by the fields' constants; a field without one has its number.
 var (
-	texts = map[int]string{sCustomer: "customer", sCarrier: "carrier", sTracking: "tracking", sWarehouse: "warehouse", sCountry: "country",
+	textNames = map[int]string{sCustomer: "customer", sCarrier: "carrier", sTracking: "tracking", sWarehouse: "warehouse", sCountry: "country",
 		sRegion: "region", sChannel: "channel", sReview: "review", sSource: "source", sText: "text", sTitle: "title", sSubjects: "subjects",
 		sLanguage: "language", sAuthor: "author", sKind: "kind", sReason: "reason", sVisitor: "visitor", sCurrency: "currency",
 		sItems: "items", sReferrer: "referrer", sCampaign: "campaign", sLanding: "landing", sDevice: "device"}
-	moments = map[int]string{tDue: "due", tFirstSeen: "first_seen", tView: "view", tResearch: "research", tCart: "cart", tCheckout: "checkout",
+	timeNames = map[int]string{tDue: "due", tFirstSeen: "first_seen", tView: "view", tResearch: "research", tCart: "cart", tCheckout: "checkout",
 		tOrdered: "ordered", tTrack: "track", tContact: "contact"}
-	counts  = map[int]string{nBefore: "before", nTracks: "tracks", nContacts: "contacts"}
-	amounts = map[int]string{fTotal: "total", fAmount: "amount", fRating: "rating", fRatingMin: "rating_min", fRatingMax: "rating_max", fReach: "reach"}
+	countNames  = map[int]string{nBefore: "before", nTracks: "tracks", nContacts: "contacts"}
+	amountNames = map[int]string{fTotal: "total", fAmount: "amount", fRating: "rating", fRatingMin: "rating_min", fRatingMax: "rating_max", fReach: "reach"}
 )
 
 func name(names map[int]string, i int) string {
@@ -61,4 +63,18 @@ func name(names map[int]string, i int) string {
 		return n
 	}
 	return fmt.Sprint("field", i)
+}
+
+// Fields are those of all groups, by how often stored has them.
+func Fields() map[string]int {
+	seen := map[string]int{}
+	for g, n := range map[group]int{texts: strs, moments: times, counts: nums, amounts: floats} {
+		for i := range n {
+			seen[fmt.Sprintf("field %d of group %d", i, g)] = 0
+		}
+	}
+	for _, f := range stored {
+		seen[fmt.Sprintf("field %d of group %d", f.at, f.group)]++
+	}
+	return seen
 }

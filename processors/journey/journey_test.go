@@ -71,8 +71,8 @@ func TestDamage(t *testing.T) {
 	whole := bytes.Clone(next)
 	f := func(state []byte) {
 		defer func() {
-			if r, ok := recover().(string); !ok || !strings.HasPrefix(r, "journey: a state") {
-				t.Errorf("%x: %v", state, r)
+			if err, ok := recover().(error); !ok || !strings.HasPrefix(err.Error(), "journey: a state") {
+				t.Errorf("%x: %v", state, err)
 			}
 		}()
 		m.Settle(state, true, &out)
@@ -87,3 +87,15 @@ func TestDamage(t *testing.T) {
 
 // TestKeptStates: states that are out there are read as they were meant.
 func TestKeptStates(t *testing.T) { trial.States(t, machine, journey.Dump) }
+
+// TestStored: every field of a fact has one bit.
+func TestStored(t *testing.T) {
+	for f, n := range journey.Fields() {
+		if n != 1 {
+			t.Errorf("%s stands in stored %d times, must once", f, n)
+		}
+	}
+	if n := len(journey.Fields()); n > 63 {
+		t.Errorf("a mask has no room for %d fields: the last bit announces a second one", n)
+	}
+}

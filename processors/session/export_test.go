@@ -8,7 +8,9 @@ import (
 // Dump tells what a state says, line by line, without what has no value.
 func Dump(b []byte) (string, error) {
 	var s state
-	s.decode(b)
+	if err := s.decode(b); err != nil {
+		return "", err
+	}
 	names := [fields]string{fPage: "page", fEntry: "entry", fOrder: "order", fStep: "step", fAgent: "agent", fCountry: "country",
 		fSource: "source", fCustomer: "customer", fTracker: "tracker"}
 	var out strings.Builder
@@ -31,4 +33,12 @@ func Dump(b []byte) (string, error) {
 		line("said touch of session %s for %q, %016x", x.start, s.str(x.order), x.hash)
 	}
 	return out.String(), nil
+}
+
+// Stickiness is how often each field of a mark stands in one of the two lists.
+func Stickiness() (seen [fields]int) {
+	for _, f := range append(sticky[:], notSticky[:]...) {
+		seen[f]++
+	}
+	return seen
 }

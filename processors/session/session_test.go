@@ -148,8 +148,8 @@ func TestDamage(t *testing.T) {
 	whole := bytes.Clone(next)
 	f := func(state []byte) {
 		defer func() {
-			if r, ok := recover().(string); !ok || !strings.HasPrefix(r, "session: a state") {
-				t.Errorf("%x: %v", state, r)
+			if err, ok := recover().(error); !ok || !strings.HasPrefix(err.Error(), "session: a state") {
+				t.Errorf("%x: %v", state, err)
 			}
 		}()
 		m.Settle(state, true, &out)
@@ -164,3 +164,12 @@ func TestDamage(t *testing.T) {
 
 // TestKeptStates: states that are out there are read as they were meant.
 func TestKeptStates(t *testing.T) { trial.States(t, machine, session.Dump) }
+
+// TestSticky: every field of a mark is sticky or its opposite.
+func TestSticky(t *testing.T) {
+	for f, n := range session.Stickiness() {
+		if n != 1 {
+			t.Errorf("field %d stands in sticky and notSticky %d times, must once", f, n)
+		}
+	}
+}

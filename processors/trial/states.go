@@ -113,7 +113,7 @@ func parseKept(text string) (k kept, err error) {
 		found := part == "" || part == "\n"
 		for _, s := range k.sections() {
 			if s.name == name {
-				*s.text, found = strings.TrimSpace(body)+"\n", true
+				*s.text, found = strings.TrimLeft(strings.TrimSpace(body)+"\n", "\n"), true
 			}
 		}
 		if !found {
