@@ -13,6 +13,7 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
 	"github.com/afterclick/afterclick/deploy/local"
+	"github.com/afterclick/afterclick/schemas/access"
 )
 
 type sqlCommand struct {
@@ -31,8 +32,14 @@ func (sqlCommand) Help() string {
 Nothing can be changed: the connection only reads, and a question may use 4 GB of memory.`
 }
 
-// serverLimits hold a question on a real server to reading, as local.ReaderLimits do on the embedded engine.
-var serverLimits = clickhouse.Settings{"readonly": 1, "max_memory_usage": "4000000000", "max_bytes_before_external_group_by": "2000000000", "max_bytes_before_external_sort": "2000000000"}
+// serverLimits hold a question on a real server to reading, as the embedded engine does by itself.
+func serverLimits() clickhouse.Settings {
+	settings := clickhouse.Settings{"readonly": 1}
+	for name, value := range access.Limits {
+		settings[name] = value
+	}
+	return settings
+}
 
 func (s *sqlCommand) Run(ctx context.Context, a *app) error {
 	statement, err := s.statement(a.in)
@@ -90,7 +97,7 @@ func (s *sqlCommand) open(ctx context.Context, a *app) (*clickhouse.Options, fun
 		if err != nil {
 			return nil, nil, err
 		}
-		o.Settings = serverLimits
+		o.Settings = serverLimits()
 		return &o, func() error { return nil }, nil
 	}
 	engine, closeEngine, err := local.OpenData(ctx, s.Data)
@@ -141,7 +148,10 @@ func (s *sqlCommand) explain(ctx context.Context, err error) error {
 	if !errors.As(err, &e) {
 		return fmt.Errorf("ask ClickHouse: %s; afterclick check looks at the connection", strings.Join(strings.Fields(err.Error()), " "))
 	}
-	advice := ""
+	advice := access.Advice(e.Code)
+	if advice != "" {
+		advice = "; " + advice
+	}
 	switch e.Code {
 	case 60:
 		advice = "; afterclick sql 'SHOW TABLES' lists what there is"
