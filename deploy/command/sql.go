@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"text/tabwriter"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
@@ -14,11 +15,14 @@ import (
 
 	"github.com/afterclick/afterclick/deploy/local"
 	"github.com/afterclick/afterclick/schemas/access"
+	"github.com/afterclick/afterclick/schemas/examples"
 )
 
 type sqlCommand struct {
-	Statement string        `arg:"" help:"One statement that reads: SELECT, WITH, SHOW, DESCRIBE, EXPLAIN. A dash reads it from standard input."`
+	Statement string        `arg:"" optional:"" help:"One statement that reads: SELECT, WITH, SHOW, DESCRIBE, EXPLAIN. A dash reads it from standard input."`
 	Format    string        `short:"f" enum:"table,csv,json,jsonl" default:"table" help:"table, csv, json (one list) or jsonl (an object per line). A table that is not shown on a terminal is plain: a line per row, with tabs."`
+	Example   string        `placeholder:"NAME" help:"Ask one of the questions that come with the program."`
+	Examples  bool          `help:"List those questions."`
 	Data      string        `placeholder:"DIR" help:"Ask the folder of a demo that does not run, instead of the configured server."`
 	Timeout   time.Duration `default:"60s" help:"Give up after this long."`
 }
@@ -28,6 +32,8 @@ func (sqlCommand) Help() string {
   afterclick sql 'SHOW TABLES'
   afterclick sql 'SELECT count() FROM sessions' --data demo
   afterclick sql --format csv - < question.sql > answer.csv
+  afterclick sql --examples
+  afterclick sql --example promises_by_carrier
 
 Nothing can be changed: the connection only reads, and a question may use 4 GB of memory.`
 }
@@ -42,6 +48,9 @@ func serverLimits() clickhouse.Settings {
 }
 
 func (s *sqlCommand) Run(ctx context.Context, a *app) error {
+	if s.Examples {
+		return listExamples(a.out)
+	}
 	statement, err := s.statement(a.in)
 	if err != nil {
 		return err
@@ -72,7 +81,18 @@ func (s *sqlCommand) Run(ctx context.Context, a *app) error {
 
 func (s *sqlCommand) statement(in io.Reader) (string, error) {
 	statement := s.Statement
-	if statement == "-" {
+	switch {
+	case s.Example != "" && statement != "":
+		return "", errors.New("give a statement or --example, not both")
+	case s.Example != "":
+		e, ok := examples.Find(s.Example)
+		if !ok {
+			return "", fmt.Errorf("there is no example %s; --examples lists them", s.Example)
+		}
+		return e.SQL, nil
+	case statement == "":
+		return "", errors.New("what do you want to know? Give a statement, or --examples for some that work")
+	case statement == "-":
 		b, err := io.ReadAll(in)
 		if err != nil {
 			return "", fmt.Errorf("read the statement: %w", err)
@@ -84,6 +104,14 @@ func (s *sqlCommand) statement(in io.Reader) (string, error) {
 		return "", errors.New("the statement is empty")
 	}
 	return statement, nil
+}
+
+func listExamples(out io.Writer) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	for _, e := range examples.All {
+		fmt.Fprintf(w, "%s\t%s\n", e.Name, e.Title)
+	}
+	return w.Flush()
 }
 
 // open returns how to connect, after starting the embedded engine if that is asked.
