@@ -38,6 +38,21 @@ func (sqlCommand) Help() string {
 Nothing can be changed: the connection only reads, and a question may use 4 GB of memory.`
 }
 
+// Validate says what the command line lacks.
+func (s *sqlCommand) Validate() error {
+	switch _, known := examples.Find(s.Example); {
+	case s.Examples:
+		return nil
+	case s.Example != "" && s.Statement != "":
+		return errors.New("give a statement or --example, not both")
+	case s.Example != "" && !known:
+		return fmt.Errorf("there is no example %s; --examples lists them", s.Example)
+	case s.Example == "" && s.Statement == "":
+		return errors.New("what do you want to know? Give a statement, or --examples for some that work")
+	}
+	return nil
+}
+
 // serverLimits hold a question on a real server to reading, as the embedded engine does by itself.
 func serverLimits() clickhouse.Settings {
 	settings := clickhouse.Settings{"readonly": 1}
@@ -82,16 +97,9 @@ func (s *sqlCommand) Run(ctx context.Context, a *app) error {
 func (s *sqlCommand) statement(in io.Reader) (string, error) {
 	statement := s.Statement
 	switch {
-	case s.Example != "" && statement != "":
-		return "", errors.New("give a statement or --example, not both")
 	case s.Example != "":
-		e, ok := examples.Find(s.Example)
-		if !ok {
-			return "", fmt.Errorf("there is no example %s; --examples lists them", s.Example)
-		}
+		e, _ := examples.Find(s.Example)
 		return e.SQL, nil
-	case statement == "":
-		return "", errors.New("what do you want to know? Give a statement, or --examples for some that work")
 	case statement == "-":
 		b, err := io.ReadAll(in)
 		if err != nil {
