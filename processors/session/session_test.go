@@ -2,12 +2,10 @@ package session_test
 
 import (
 	"bytes"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -18,33 +16,33 @@ import (
 	"github.com/afterclick/afterclick/processors/trial"
 	"github.com/afterclick/afterclick/schemas/event"
 	"github.com/afterclick/afterclick/schemas/flow"
-	"github.com/afterclick/afterclick/schemas/table"
 )
 
-func TestScenarios(t *testing.T) {
-	trial.Scenarios(t, func(set map[string]string) (trial.Machine, error) {
-		c := session.Default
-		c.Lookups = trial.Shop
-		for k, v := range set {
-			var err error
-			switch k {
-			case "gap":
-				c.Gap, err = time.ParseDuration(v)
-			case "length":
-				c.MaxLength, err = time.ParseDuration(v)
-			case "by":
-				c.ByTracker = v == "tracker"
-			case "marks":
-				_, err = fmt.Sscan(v, &c.MaxMarks)
-			default:
-				err = fmt.Errorf("no setting %q", k)
-			}
-			if err != nil {
-				return nil, err
-			}
+func TestScenarios(t *testing.T) { trial.Scenarios(t, machine) }
+
+// machine is one with the settings of a scenario.
+func machine(set map[string]string) (trial.Machine, error) {
+	c := session.Default
+	c.Lookups = trial.Shop
+	for k, v := range set {
+		var err error
+		switch k {
+		case "gap":
+			c.Gap, err = time.ParseDuration(v)
+		case "length":
+			c.MaxLength, err = time.ParseDuration(v)
+		case "by":
+			c.ByTracker = v == "tracker"
+		case "marks":
+			_, err = fmt.Sscan(v, &c.MaxMarks)
+		default:
+			err = fmt.Errorf("no setting %q", k)
 		}
-		return session.New(c)
-	})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return session.New(c)
 }
 
 func TestConfig(t *testing.T) {
@@ -151,8 +149,8 @@ func TestDamage(t *testing.T) {
 	whole := bytes.Clone(next)
 	f := func(state []byte) {
 		defer func() {
-			if r, ok := recover().(string); !ok || !strings.HasPrefix(r, "session: a state") {
-				t.Errorf("%x: %v", state, r)
+			if err, ok := recover().(error); !ok || !strings.HasPrefix(err.Error(), "session: a state") {
+				t.Errorf("%x: %v", state, err)
 			}
 		}()
 		m.Settle(state, true, &out)
@@ -165,43 +163,14 @@ func TestDamage(t *testing.T) {
 	f(other)
 }
 
-// TestVersion1: a state as builds before products and regions wrote it is read, goes on, and gives the row that it gave then.
-func TestVersion1(t *testing.T) {
-	raw, err := os.ReadFile("testdata/version1.hex")
-	if err != nil {
-		t.Fatal(err)
-	}
-	old, err := hex.DecodeString(strings.TrimSpace(string(raw)))
-	if err != nil || old[0] != 1 {
-		t.Fatal("testdata/version1.hex is no state of version 1: ", err)
-	}
-	config := session.Default
-	config.Lookups = trial.Shop
-	m, err := session.New(config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	end := day.Add(6*time.Minute + 3*time.Millisecond)
-	e := &event.Event{Topic: event.Clickstream, Click: &event.Click{Header: event.Header{ID: "next", Type: event.Product, Time: end.Add(time.Minute)},
-		Visitor: "v-00000003", Product: "p2", Country: "DE", Region: "BE"}}
-	var out flow.Output
-	next, status := m.Apply(old, e, flow.At{Revision: 11, Clock: end}, &out)
-	if status != table.Accepted || next[0] != 2 {
-		t.Fatalf("%s, and the next state is of version %d", status, next[0])
-	}
-	m.Settle(next, true, &out)
-	if len(out.Sessions) != 1 {
-		t.Fatalf("%d rows", len(out.Sessions))
-	}
-	got := out.Sessions[0]
-	want := table.Session{Visitor: "v-00000003", Start: day.Add(3 * time.Millisecond), ID: 17095291681263192583, End: e.Click.Time, Customer: "c-3",
-		Source: "web", Channel: "ads", Referrer: "google.com", Campaign: "spring", Device: "desktop", OS: "Windows", Browser: "Chrome",
-		Country: "DE", Region: "BE", Landing: "/", Exit: "/checkout/thanks", Stage: table.Ordered, View: day.Add(80003 * time.Millisecond),
-		Research: day.Add(120003 * time.Millisecond), Cart: day.Add(200003 * time.Millisecond), Checkout: day.Add(280003 * time.Millisecond),
-		Order: end, Events: 11, ProductViews: 3, CartAdds: 1, Orders: []event.OrderID{"o-3"}, Revision: 11,
-		// Of the looks at products before nobody knows at what.
-		Category: "unknown", Segment: "unknown", Generation: "unknown", HomeCountry: "unknown"}
-	if !reflect.DeepEqual(got, want) {
-		t.Errorf("got  %+v\nwant %+v", got, want)
+// TestKeptStates: states that are out there are read as they were meant.
+func TestKeptStates(t *testing.T) { trial.States(t, machine, session.Dump) }
+
+// TestSticky: every field of a mark is sticky or its opposite.
+func TestSticky(t *testing.T) {
+	for f, n := range session.Stickiness() {
+		if n != 1 {
+			t.Errorf("field %d stands in sticky and notSticky %d times, must once", f, n)
+		}
 	}
 }
