@@ -8,19 +8,21 @@ import (
 	"github.com/cespare/xxhash/v2"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/afterclick/afterclick/ingest/decode"
 	"github.com/afterclick/afterclick/schemas/event"
 	"github.com/afterclick/afterclick/schemas/flow"
 	"github.com/afterclick/afterclick/schemas/table"
 )
 
 // refuse sets a record aside: a row of dead_letters and a record on the dead-letter topic, both with the reason, the place, the
-// time and the bytes, up to limit bytes; of a larger one only size and hash. Only a *event.Refusal may be the reason.
+// time and the bytes without an IP address, up to limit bytes; of a larger one only size and hash. Only a *event.Refusal may be the reason.
 func refuse(e *epoch, topic string, limit int, place flow.Place, at event.Time, r *kgo.Record, reason error) {
 	var why *event.Refusal
 	if !errors.As(reason, &why) {
 		why = &event.Refusal{Reason: event.BadJSON, Detail: reason.Error()}
 	}
-	body := r.Value
+	value, _ := decode.WithoutIP(r.Value)
+	body := value
 	if len(body) > limit {
 		body = nil
 	}
@@ -28,11 +30,11 @@ func refuse(e *epoch, topic string, limit int, place flow.Place, at event.Time, 
 	if len(key) > limit {
 		key = nil
 	}
-	hash := xxhash.Sum64(r.Value)
+	hash := xxhash.Sum64(value)
 	e.rows.DeadLetters.Append(&table.DeadLetter{
 		Topic: place.Topic, Partition: place.Partition, Offset: place.Offset, SourceTime: at,
 		Reason: why.Reason, Field: why.Field, Detail: why.Detail,
-		Key: key, Body: body, Size: uint64(len(r.Value)), Hash: hash,
+		Key: key, Body: body, Size: uint64(len(value)), Hash: hash,
 	})
 	d := e.record(topic, 0, key, body)
 	text := func(k, v string) { d.Headers = append(d.Headers, kgo.RecordHeader{Key: k, Value: []byte(v)}) }
@@ -43,7 +45,7 @@ func refuse(e *epoch, topic string, limit int, place flow.Place, at event.Time, 
 	text("partition", strconv.Itoa(int(place.Partition)))
 	text("offset", strconv.FormatInt(place.Offset, 10))
 	text("time", at.String())
-	text("size", strconv.Itoa(len(r.Value)))
+	text("size", strconv.Itoa(len(value)))
 	text("xxhash64", strconv.FormatUint(hash, 16))
 }
 

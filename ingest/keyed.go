@@ -33,6 +33,7 @@ type keyed struct {
 	machine Machine
 	metrics *Metrics
 	decoder *decode.Decoder
+	locator Locator
 	names   map[string]string
 	parts   map[int32]*partition
 	out     flow.Output
@@ -44,7 +45,7 @@ type keyed struct {
 
 func newKeyed(cfg *Config, metrics *Metrics, topics keyedTopics, m Machine) *keyed {
 	return &keyed{cfg: cfg, topics: topics, machine: m, metrics: metrics, decoder: &decode.Decoder{MaxBytes: cfg.MaxEvent},
-		names: map[string]string{}, parts: map[int32]*partition{}}
+		locator: cfg.locator(), names: map[string]string{}, parts: map[int32]*partition{}}
 }
 
 // keyedTopics are the topics that a machine's task reads and writes.
@@ -118,7 +119,11 @@ func (t *keyed) take(r *kgo.Record, e *epoch) error {
 		refuse(e, t.cfg.Topics.DeadLetters, t.cfg.DeadLetterSize, at.Source, at.SourceTime, r, err)
 		return nil
 	}
-	return t.apply(p, ev, at, r.Value, e)
+	body, ip := decode.WithoutIP(r.Value)
+	if kind == event.Clickstream {
+		locate(t.locator, ev.Click, ip, header(r, placeHeader))
+	}
+	return t.apply(p, ev, at, body, e)
 }
 
 func (t *keyed) apply(p *partition, ev *event.Event, at flow.At, body []byte, e *epoch) error {

@@ -13,20 +13,21 @@ import (
 	"github.com/afterclick/afterclick/schemas/flow"
 )
 
-// router is ROUTE, the stateless task: decode, validate, set aside what is bad, and write the record as it came to the topic of
-// the machine that owns its key, with its origin. It also tells every partition of those topics how far its sources are, and when
+// router is ROUTE, the stateless task: decode, validate, set aside what is bad, and write the record as it came, but for an IP address,
+// to the topic of the machine that owns its key, with its origin. It also tells every partition of those topics how far its sources are, and when
 // one is idle, because the machines' clocks are made of that.
 type router struct {
 	cfg     *Config
 	metrics *Metrics
 	decoder *decode.Decoder
+	locator Locator
 	sources map[string]*source // by topic name
 	// ended tells which of the partitions have been read to their end; it may ask Kafka.
 	ended func(topic string, partition int32) bool
 }
 
 func newRouter(cfg *Config, metrics *Metrics, counts partitionCounts) *router {
-	t := &router{cfg: cfg, metrics: metrics, decoder: &decode.Decoder{MaxBytes: cfg.MaxEvent}, sources: map[string]*source{}}
+	t := &router{cfg: cfg, metrics: metrics, decoder: &decode.Decoder{MaxBytes: cfg.MaxEvent}, locator: cfg.locator(), sources: map[string]*source{}}
 	for _, kind := range event.SourceTopics {
 		target := cfg.Topics.Journeys
 		if kind == event.Clickstream {
@@ -111,8 +112,14 @@ func (t *router) take(r *kgo.Record, e *epoch) error {
 	}
 	o := origin{place: place, kind: s.kind, partitions: s.partitions, time: at, state: originRecord}
 	key := ev.Key()
-	out := e.record(s.target, partitionOf(key, s.targets), bytesOf(key), r.Value)
+	body, ip := decode.WithoutIP(r.Value)
+	out := e.record(s.target, partitionOf(key, s.targets), bytesOf(key), body)
 	out.Headers = []kgo.RecordHeader{{Key: originHeader, Value: o.append(e.arena.take(96)[:0])}}
+	if ip != "" && s.kind == event.Clickstream {
+		if place, ok := placeOf(t.locator, ip); ok {
+			out.Headers = append(out.Headers, place)
+		}
+	}
 	t.metrics.Routed.Add(1)
 	return nil
 }

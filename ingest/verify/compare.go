@@ -11,6 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/afterclick/afterclick/ingest/decode"
 	"github.com/afterclick/afterclick/schemas/table"
 )
 
@@ -21,7 +22,7 @@ const span = 4 * table.LedgerBlock
 type chunk struct {
 	from, to int64
 	offsets  []int64
-	hashes   []uint64 // of the records' values
+	hashes   []uint64 // of the records' values, as they are stored: without IP addresses
 }
 
 func named(p *part, from, to int64) []any {
@@ -109,7 +110,8 @@ func (c *comparison) cut(ctx context.Context, spare <-chan *chunk, out chan<- *c
 				return err
 			}
 		}
-		ch.offsets, ch.hashes = append(ch.offsets, r.Offset), append(ch.hashes, xxhash.Sum64(r.Value))
+		stored, _ := decode.WithoutIP(r.Value)
+		ch.offsets, ch.hashes = append(ch.offsets, r.Offset), append(ch.hashes, xxhash.Sum64(stored))
 		next = r.Offset + 1
 		return nil
 	}, func(start int64) {

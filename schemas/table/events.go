@@ -27,14 +27,14 @@ type Event struct {
 	Product    event.ProductID
 	URL        string
 	Value      float64
-	Body       []byte // the record's value as it came: enough to feed it again
+	Body       []byte // the record's value as it came, without IP addresses: enough to feed it again
 	Revision   uint64
 }
 
 // Events is the table of everything that came in and decodes.
 var Events = define(Schema{
 	Name: "events",
-	Comment: "Every record of the four source topics that decodes, once per place in Kafka, with the bytes as they came. " +
+	Comment: "Every record of the four source topics that decodes, once per place in Kafka, with the bytes as they came, but for IP addresses. " +
 		"status tells which of them count.",
 	Engine:    "ReplacingMergeTree(revision)",
 	Partition: "toYYYYMM(time)",
@@ -66,7 +66,7 @@ var Events = define(Schema{
 	col("value", floats, "Value of the event, for orders their total, in its currency.", func(r *Event) float64 { return r.Value }),
 	// LZ4, the default: ZSTD(1) takes less than half of the disk, but 1.2 µs more of the 3.5 that a row costs to insert, and as much
 	// in every merge. Who would rather have the disk may alter the codec: migrations leave it alone.
-	col("body", blob, "The record's value as it came: JSON. The view takes the free properties out of it.",
+	col("body", blob, "The record's value as it came, but without members called ip: JSON. The view takes the free properties out of it.",
 		func(r *Event) []byte { return r.Body }),
 	col("revision", uint64s, "Version of the row: the highest wins.", func(r *Event) uint64 { return r.Revision }),
 )
