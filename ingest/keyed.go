@@ -103,9 +103,10 @@ func (t *keyed) take(r *kgo.Record, e *epoch) error {
 				Detail: "only the router writes to this topic: " + err.Error()}
 		}
 	}
+	value, ip := decode.WithoutIP(r.Value) // before all else: what is refused is quoted
 	var ev *event.Event
 	if err == nil {
-		ev, err = t.decoder.Decode(kind, r.Value)
+		ev, err = t.decoder.Decode(kind, value)
 	}
 	if err == nil && t.topics.direct != 0 {
 		if err = ev.Validate(t.cfg.Rules, at.SourceTime); err == nil && string(r.Key) != ev.Key() {
@@ -119,11 +120,10 @@ func (t *keyed) take(r *kgo.Record, e *epoch) error {
 		refuse(e, t.cfg.Topics.DeadLetters, t.cfg.DeadLetterSize, at.Source, at.SourceTime, r, err)
 		return nil
 	}
-	body, ip := decode.WithoutIP(r.Value)
 	if kind == event.Clickstream {
 		locate(t.locator, ev.Click, ip, header(r, placeHeader))
 	}
-	return t.apply(p, ev, at, body, e)
+	return t.apply(p, ev, at, value, e)
 }
 
 func (t *keyed) apply(p *partition, ev *event.Event, at flow.At, body []byte, e *epoch) error {

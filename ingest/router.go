@@ -95,13 +95,14 @@ func (t *router) take(r *kgo.Record, e *epoch) error {
 	p.pending.read = true
 	t.metrics.Read.Add(1)
 	place := flow.Place{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset}
+	value, ip := decode.WithoutIP(r.Value) // before all else: what is refused is quoted
 	var ev *event.Event
 	if err == nil {
 		err = checkSourceTime(at, e.read)
 	}
 	if err == nil {
 		p.pending.time = max(p.pending.time, at)
-		if ev, err = t.decoder.Decode(s.kind, r.Value); err == nil {
+		if ev, err = t.decoder.Decode(s.kind, value); err == nil {
 			err = ev.Validate(t.cfg.Rules, at)
 		}
 	}
@@ -112,8 +113,7 @@ func (t *router) take(r *kgo.Record, e *epoch) error {
 	}
 	o := origin{place: place, kind: s.kind, partitions: s.partitions, time: at, state: originRecord}
 	key := ev.Key()
-	body, ip := decode.WithoutIP(r.Value)
-	out := e.record(s.target, partitionOf(key, s.targets), bytesOf(key), body)
+	out := e.record(s.target, partitionOf(key, s.targets), bytesOf(key), value)
 	out.Headers = []kgo.RecordHeader{{Key: originHeader, Value: o.append(e.arena.take(96)[:0])}}
 	if ip != "" && s.kind == event.Clickstream {
 		if place, ok := placeOf(t.locator, ip); ok {
