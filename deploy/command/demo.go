@@ -99,6 +99,11 @@ func (d *demoCommand) Run(ctx context.Context, a *app) (err error) {
 	if err := send.CreateTopics(ctx, to, demoPartitions, 1); err != nil {
 		return err
 	}
+	if h.shop != nil {
+		if err := know(ctx, c, dir, h.shop); err != nil {
+			return err
+		}
+	}
 	log := logger(c, a.err)
 	p, err := pipeline.New(ctx, c, nil, log)
 	if err != nil {
