@@ -99,7 +99,7 @@ func FuzzOrigin(f *testing.F) {
 		if err != nil || again != o {
 			t.Fatalf("%q is %+v, written %q it is %+v: %v", b, o, o.append(nil), again, err)
 		}
-		c := clock{topics: 1}
+		c := clock{topics: []string{o.place.Topic}}
 		if err := c.routed(&o); err == nil && c.Sources[o.place.Topic] == nil {
 			t.Fatalf("%q moved nothing", b)
 		}
