@@ -88,6 +88,9 @@ func readNode(keys []key, file, path string, node ast.Node) error {
 	if err != nil {
 		return at(node, err)
 	}
+	if _, null := node.(*ast.NullNode); k.list() && !null {
+		return readList(k.value, path, node, at)
+	}
 	var texts []string
 	switch n := node.(type) {
 	case *ast.NullNode: // as if it were not there
@@ -183,6 +186,13 @@ func readSetting(keys []key, setting string) error {
 	default:
 		err = k.set(k.split(text)...)
 	}
+	if sources, ok := k.value.Interface().([]Source); ok && err == nil {
+		for i := range sources {
+			if sources[i].Registry.Password != "" {
+				return fmt.Errorf("--set %s: other users see the command line: use registry.password_file", path)
+			}
+		}
+	}
 	if err != nil {
 		return fmt.Errorf("--set %s: %w", setting, err)
 	}
@@ -191,7 +201,7 @@ func readSetting(keys []key, setting string) error {
 
 // split cuts a list at its commas.
 func (k key) split(text string) []string {
-	if k.value.Kind().String() != "slice" {
+	if k.value.Kind().String() != "slice" || k.list() {
 		return []string{text}
 	}
 	list := []string{}
@@ -205,14 +215,20 @@ func (k key) split(text string) []string {
 
 // readPasswords reads the files of passwords that are not given otherwise.
 func (c *Config) readPasswords() error {
-	for _, p := range []struct {
+	type secret struct {
 		key      string
 		password *Secret
 		file     string
-	}{
+	}
+	all := []secret{
 		{"kafka.sasl.password", &c.Kafka.SASL.Password, c.Kafka.SASL.PasswordFile},
 		{"clickhouse.password", &c.ClickHouse.Password, c.ClickHouse.PasswordFile},
-	} {
+	}
+	for i := range c.Sources {
+		r := &c.Sources[i].Registry
+		all = append(all, secret{fmt.Sprintf("sources[%d].registry.password", i), &r.Password, r.PasswordFile})
+	}
+	for _, p := range all {
 		if p.file == "" {
 			continue
 		}
