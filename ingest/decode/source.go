@@ -77,7 +77,9 @@ type definition struct {
 // definitions are all formats and envelopes.
 var definitions = []definition{
 	canonicalDefinition,
+	snowplowDefinition,
 	batchDefinition,
+	cloudEventsDefinition,
 }
 
 // Formats are the names of all formats and envelopes.
