@@ -24,9 +24,12 @@ func WithoutIP(value []byte) (rest []byte, ip string) {
 	return append(s.rest, value[s.kept:]...), s.ip
 }
 
+// loose are bytes that may be JSON: unlike in a node, nothing is sure.
+type loose []byte
+
 // ipScanner goes over JSON once.
 type ipScanner struct {
-	value []byte
+	value loose
 	rest  []byte // of value[:kept]
 	kept  int
 	ip    string
@@ -45,18 +48,18 @@ func (s *ipScanner) scan() {
 		case '}', ']':
 			depth--
 		case '"':
-			end := stringEnd(v, i)
-			if colon := skipSpace(v, end); colon < len(v) && v[colon] == ':' && isIPKey(v[i:end]) {
-				from := skipSpace(v, colon+1)
-				to := valueEnd(v, from)
+			end := v.stringEnd(i)
+			if colon := v.skipSpace(end); colon < len(v) && v[colon] == ':' && isIPKey(v[i:end]) {
+				from := v.skipSpace(colon + 1)
+				to := v.valueEnd(from)
 				if depth == 1 {
-					s.ip = text(v[from:to]) // of several the last one counts, and one that is no text is none
+					s.ip = looseText(v[from:to]) // of several the last one counts, and one that is no text is none
 				}
 				// With the comma before it, else with the one after it.
 				begin := i
 				if before >= s.kept && v[before] == ',' {
 					begin = before
-				} else if next := skipSpace(v, to); next < len(v) && v[next] == ',' {
+				} else if next := v.skipSpace(to); next < len(v) && v[next] == ',' {
 					to = next + 1
 				}
 				s.rest = append(s.rest, v[s.kept:begin]...)
@@ -72,11 +75,11 @@ func (s *ipScanner) scan() {
 
 // isIPKey takes a string with its quotes, which may be missing at its end.
 func isIPKey(quoted []byte) bool {
-	return bytes.Equal(quoted, ipKey) || bytes.IndexByte(quoted, '\\') >= 0 && text(quoted) == "ip"
+	return bytes.Equal(quoted, ipKey) || bytes.IndexByte(quoted, '\\') >= 0 && looseText(quoted) == "ip"
 }
 
-// text reads a JSON string; it is empty if that is none.
-func text(quoted []byte) (s string) {
+// looseText reads a JSON string; it is empty if that is none.
+func looseText(quoted []byte) (s string) {
 	if n := len(quoted); n >= 2 && quoted[0] == '"' && quoted[n-1] == '"' && bytes.IndexByte(quoted, '\\') < 0 {
 		return string(quoted[1 : n-1])
 	}
@@ -87,7 +90,7 @@ func text(quoted []byte) (s string) {
 }
 
 // stringEnd is where the string that begins at i ends, behind its quote.
-func stringEnd(v []byte, i int) int {
+func (v loose) stringEnd(i int) int {
 	if end := bytes.IndexByte(v[i+1:], '"'); end >= 0 && bytes.IndexByte(v[i+1:i+1+end], '\\') < 0 {
 		return i + end + 2
 	}
@@ -102,7 +105,7 @@ func stringEnd(v []byte, i int) int {
 	return len(v)
 }
 
-func skipSpace(v []byte, i int) int {
+func (v loose) skipSpace(i int) int {
 	for i < len(v) && (v[i] == ' ' || v[i] == '\t' || v[i] == '\r' || v[i] == '\n') {
 		i++
 	}
@@ -110,11 +113,11 @@ func skipSpace(v []byte, i int) int {
 }
 
 // valueEnd is where the value that begins at i ends.
-func valueEnd(v []byte, i int) int {
+func (v loose) valueEnd(i int) int {
 	for depth := 0; i < len(v); i++ {
 		switch v[i] {
 		case '"':
-			if i = stringEnd(v, i) - 1; depth == 0 {
+			if i = v.stringEnd(i) - 1; depth == 0 {
 				return i + 1
 			}
 		case '{', '[':
