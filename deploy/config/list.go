@@ -78,6 +78,9 @@ func readValue(v reflect.Value, path string, node ast.Node, at locate) error {
 			return nil
 		})
 	}
+	if _, list := node.(*ast.SequenceNode); list && v.Kind() != reflect.Slice {
+		return at(node, fmt.Errorf("%s: must be one value, not a list", path))
+	}
 	texts := []string{}
 	if list, ok := node.(*ast.SequenceNode); ok && v.Kind() == reflect.Slice {
 		for _, n := range list.Values {

@@ -184,17 +184,23 @@ func readSetting(keys []key, setting string) error {
 	case k.secret():
 		return fmt.Errorf("--set %s: other users see the command line: use %s_file or %s", path, path, k.env())
 	default:
-		err = k.set(k.split(text)...)
-	}
-	if sources, ok := k.value.Interface().([]Source); ok && err == nil {
-		for i := range sources {
-			if sources[i].Registry.Password != "" {
-				return fmt.Errorf("--set %s: other users see the command line: use registry.password_file", path)
-			}
+		if err = k.set(k.split(text)...); err == nil {
+			err = openly(k)
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("--set %s: %w", setting, err)
+		return fmt.Errorf("--set %s: %w", path, err)
+	}
+	return nil
+}
+
+// openly refuses passwords in a list that stands on the command line.
+func openly(k key) error {
+	sources, _ := k.value.Interface().([]Source)
+	for _, s := range sources {
+		if s.Registry.Password != "" {
+			return errors.New("other users see the command line: use registry.password_file")
+		}
 	}
 	return nil
 }

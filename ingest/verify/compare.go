@@ -16,6 +16,7 @@ import (
 
 	"github.com/afterclick/afterclick/ingest"
 	"github.com/afterclick/afterclick/ingest/decode"
+	"github.com/afterclick/afterclick/schemas/flow"
 	"github.com/afterclick/afterclick/schemas/table"
 )
 
@@ -381,6 +382,9 @@ func (c *comparison) event(e *expected, rows []row) {
 		}
 		c.ranges.close(UnderWay)
 		c.total.Missing++
+		c.v.mu.Lock()
+		c.v.missing.add(flow.Place{Topic: c.part.topic, Partition: c.part.id, Offset: e.offset, Part: e.part})
+		c.v.mu.Unlock()
 		c.ranges.found(Missing, e.offset, "", "")
 		return
 	}

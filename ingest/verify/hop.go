@@ -146,7 +146,7 @@ func (v *verifier) hop(ctx context.Context, p *part) error {
 	return nil
 }
 
-// trace is how far the records of a missing range came.
+// trace is how far the events of a missing range came.
 type trace struct {
 	finding *Finding
 	routed  int64
@@ -168,8 +168,11 @@ func (v *verifier) locate(ctx context.Context) error {
 	for _, list := range byPart {
 		slices.SortFunc(list, func(a, b *trace) int { return int(min(max(a.finding.From-b.finding.From, -1), 1)) })
 	}
-	// of returns the trace of a record, if it is missing.
+	// of returns the trace of an event, if it is missing.
 	of := func(place flow.Place) *trace {
+		if p := v.source(place); p == nil || !v.missing.has(p, place.Offset, place.Part) {
+			return nil
+		}
 		list := byPart[v.source(place)]
 		i, found := slices.BinarySearchFunc(list, place.Offset, func(t *trace, offset int64) int {
 			switch {

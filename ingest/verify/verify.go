@@ -61,7 +61,7 @@ func Run(ctx context.Context, cfg Config) (*Report, error) {
 	if cfg.Settle <= 0 {
 		cfg.Settle = 3 * time.Second
 	}
-	v := &verifier{cfg: &cfg, report: &Report{Began: time.Now().UTC(), Findings: []Finding{}}, waiting: bits{}}
+	v := &verifier{cfg: &cfg, report: &Report{Began: time.Now().UTC(), Findings: []Finding{}}, waiting: bits{}, missing: bits{}}
 	stop := v.tell()
 	err := v.run(ctx)
 	stop()
@@ -81,7 +81,8 @@ type verifier struct {
 	doing  atomic.Value // string
 
 	mu      sync.Mutex // guards the report and what follows
-	waiting bits       // source records that the router has passed on and no machine has committed
+	waiting bits       // events that the router has passed on and no machine has committed
+	missing bits       // events without a row
 }
 
 func (v *verifier) run(ctx context.Context) (err error) {

@@ -190,6 +190,7 @@ func simulated(t testing.TB, days, visits int) []feed.Record {
 
 func sum(r *verify.Report) (all verify.Topic) {
 	for _, t := range r.Topics {
+		all.Records += t.Records
 		all.Delivered += t.Delivered
 		all.Accepted += t.Accepted
 		all.Duplicate += t.Duplicate
