@@ -22,7 +22,7 @@ var aftershipDefinition = definition{
 		if err != nil {
 			return nil, err
 		}
-		return func() Format { return &aftership{t} }, nil
+		return func() Format { return &aftership{tracker: t} }, nil
 	},
 }
 
@@ -84,7 +84,10 @@ func zoneOf(o *Options) (*time.Location, error) {
 	return zone, nil
 }
 
-type aftership struct{ *tracker }
+type aftership struct {
+	*tracker
+	msg shallow
+}
 
 func (f *aftership) Decode(r *Record, out *Events) error {
 	root, refused := parse(r.Value)
@@ -102,37 +105,35 @@ func (f *aftership) Decode(r *Record, out *Events) error {
 		out.Refuse(refusal(event.BadRecord, "has no msg: this is no webhook of AfterShip Tracking"))
 		return nil
 	}
+	f.msg.fill(msg)
 	var p parcel
-	if p, refused = f.parcel(root, msg, name); refused != nil {
+	if p, refused = f.parcel(root, name); refused != nil {
 		out.Refuse(refused)
 		return nil
 	}
-	msg.get("checkpoints").each(func(i int, c node) {
+	f.msg["checkpoints"].each(func(i int, c node) {
 		out.From(c)
 		f.checkpoint(out, &p, c, fmt.Sprintf("%s.checkpoints[%d]", name, i))
 	})
 	out.From(nil)
-	said := f.said(root, msg, r.Time)
-	status, _ := msg.get("tag").text()
+	said := f.said(root, r.Time)
+	status := f.msg.text("tag")
 	if status != "Delivered" {
-		f.estimate(out, &p, msg, name, said)
+		f.estimate(out, &p, name, said)
 	}
-	f.promise(out, &p, msg, name, said)
+	f.promise(out, &p, name, said)
 	p.nothing(out, status)
 	return nil
 }
 
-func (f *aftership) parcel(root, msg node, name string) (p parcel, refused *event.Refusal) {
+func (f *aftership) parcel(root node, name string) (p parcel, refused *event.Refusal) {
 	if p.order, refused = f.orderOf(root, name+".order_id"); refused != nil {
 		return p, refused
 	}
-	p.carrier, _ = msg.get("slug").text()
-	p.number, _ = msg.get("tracking_number").text()
-	country, _ := first(msg, "destination_country_region", "destination_country_iso3", "courier_destination_country_region", "courier_destination_country_iso3").text()
+	p.carrier, p.number, p.region = f.msg.text("slug"), f.msg.text("tracking_number"), f.msg.text("destination_state")
+	country, _ := f.msg.first("destination_country_region", "destination_country_iso3", "courier_destination_country_region", "courier_destination_country_iso3").text()
 	p.country = alpha2(country)
-	p.region, _ = msg.get("destination_state").text()
-	direction, _ := msg.get("shipment_direction").text()
-	p.back, p.holdsOrders = direction == "return", f.holdsOrders
+	p.back, p.holdsOrders = f.msg.text("shipment_direction") == "return", f.holdsOrders
 	return p, nil
 }
 
@@ -158,8 +159,8 @@ func first(n node, keys ...string) node {
 }
 
 // said is when the webhook was made: what it says about the future holds since then.
-func (f *aftership) said(root, msg node, source event.Time) event.Time {
-	if t, err := msg.get("updated_at").time(); err == nil && t != 0 {
+func (f *aftership) said(root node, source event.Time) event.Time {
+	if t, err := f.msg["updated_at"].time(); err == nil && t != 0 {
 		return t
 	}
 	if seconds, ok := root.get("ts").number(); ok && seconds > 0 && seconds < 1e11 {
@@ -199,10 +200,10 @@ func (f *aftership) checkpoint(out *Events, p *parcel, c node, path string) {
 	carrier.event(out, s, at, message, c, told, subtag, tag, message, location)
 }
 
-func (f *aftership) estimate(out *Events, p *parcel, msg node, name string, said event.Time) {
+func (f *aftership) estimate(out *Events, p *parcel, name string, said event.Time) {
 	for _, key := range []string{"latest_estimated_delivery", "expected_delivery", "courier_estimated_delivery_date", "aftership_estimated_delivery_date",
 		"custom_estimated_delivery_date"} {
-		n := dateOf(msg.get(key))
+		n := dateOf(f.msg[key])
 		if n.absent() || string(n) == `""` {
 			continue
 		}
@@ -225,9 +226,9 @@ func dateOf(n node) node {
 }
 
 // promise tells what the shop has told AfterShip that it promised.
-func (f *aftership) promise(out *Events, p *parcel, msg node, name string, said event.Time) {
+func (f *aftership) promise(out *Events, p *parcel, name string, said event.Time) {
 	const key = "order_promised_delivery_date"
-	n := dateOf(first(msg, key, "promised_delivery_date"))
+	n := dateOf(f.msg.first(key, "promised_delivery_date"))
 	if n.absent() || !f.holdsOrders || p.back {
 		return
 	}
@@ -236,7 +237,7 @@ func (f *aftership) promise(out *Events, p *parcel, msg node, name string, said 
 		out.Refuse(&event.Refusal{Reason: event.WrongType, Field: name + "." + key, Detail: err.Error()})
 		return
 	}
-	at, _, err := carrierTime(first(msg, "order_date", "created_at"), f.zone)
+	at, _, err := carrierTime(f.msg.first("order_date", "created_at"), f.zone)
 	if err != nil || at == 0 {
 		at = said
 	}

@@ -20,7 +20,7 @@ var easypostDefinition = definition{
 		if err != nil {
 			return nil, err
 		}
-		return func() Format { return &easypost{t} }, nil
+		return func() Format { return &easypost{tracker: t} }, nil
 	},
 }
 
@@ -58,7 +58,10 @@ var easypostDetails = mustStages(map[string]string{
 	"return":                      "refused",
 })
 
-type easypost struct{ *tracker }
+type easypost struct {
+	*tracker
+	result shallow
+}
 
 func (f *easypost) Decode(r *Record, out *Events) error {
 	root, refused := parse(r.Value)
@@ -76,35 +79,35 @@ func (f *easypost) Decode(r *Record, out *Events) error {
 			"%.64q is no Tracker: this is no event about a parcel's way (%.64q); the webhook should be sent tracker.created and tracker.updated alone", object, description)})
 		return nil
 	}
+	f.result.fill(tracker)
 	var p parcel
-	if p, refused = f.parcel(root, tracker, name); refused != nil {
+	if p, refused = f.parcel(root, name); refused != nil {
 		out.Refuse(refused)
 		return nil
 	}
-	tracker.get("tracking_details").each(func(i int, d node) {
+	f.result["tracking_details"].each(func(i int, d node) {
 		out.From(d)
 		f.detail(out, &p, d, fmt.Sprintf("%stracking_details[%d]", name, i))
 	})
 	out.From(nil)
-	status, _ := tracker.get("status").text()
+	status := f.result.text("status")
 	if status != "delivered" {
-		f.estimate(out, &p, root, tracker, name, r.Time)
+		f.estimate(out, &p, root, name, r.Time)
 	}
 	p.nothing(out, status)
 	return nil
 }
 
-func (f *easypost) parcel(root, tracker node, name string) (p parcel, refused *event.Refusal) {
+func (f *easypost) parcel(root node, name string) (p parcel, refused *event.Refusal) {
 	if p.order, refused = f.orderOf(root, name+"reference"); refused != nil {
 		refused.Detail += "; a tracker names no order by itself, so whoever writes the topic adds it"
 		return p, refused
 	}
-	p.carrier, _ = tracker.get("carrier").text()
-	p.number, _ = tracker.get("tracking_code").text()
-	to := tracker.get("carrier_detail", "destination_tracking_location")
+	p.carrier, p.number = f.result.text("carrier"), f.result.text("tracking_code")
+	to := f.result["carrier_detail"].get("destination_tracking_location")
 	p.country, _ = to.get("country").text()
 	p.region, _ = to.get("state").text()
-	p.back, p.holdsOrders = string(tracker.get("is_return")) == "true", f.holdsOrders
+	p.back, p.holdsOrders = string(f.result["is_return"]) == "true", f.holdsOrders
 	return p, nil
 }
 
@@ -145,15 +148,15 @@ func (f *easypost) stage(status, detail string) (stage, bool) {
 }
 
 // estimate takes the day on the recipient's clock where the carrier tells it. est_delivery_date at midnight is a day, too.
-func (f *easypost) estimate(out *Events, p *parcel, root, tracker node, name string, source event.Time) {
+func (f *easypost) estimate(out *Events, p *parcel, root node, name string, source event.Time) {
 	key := "carrier_detail.est_delivery_date_local"
-	n := tracker.get("carrier_detail", "est_delivery_date_local")
+	n := f.result["carrier_detail"].get("est_delivery_date_local")
 	if n.isString() {
-		if clock, _ := tracker.get("carrier_detail", "est_delivery_time_local").text(); clock != "" {
+		if clock, _ := f.result["carrier_detail"].get("est_delivery_time_local").text(); clock != "" {
 			n = node(`"` + strings.Trim(string(n), `"`) + "T" + clock + `"`)
 		}
 	} else {
-		key, n = "est_delivery_date", tracker.get("est_delivery_date")
+		key, n = "est_delivery_date", f.result["est_delivery_date"]
 	}
 	by, zoned, err := carrierTime(n, f.zone)
 	if err != nil {
@@ -164,7 +167,7 @@ func (f *easypost) estimate(out *Events, p *parcel, root, tracker node, name str
 		by += event.Time(day - 1)
 	}
 	said := source
-	for _, at := range []node{tracker.get("updated_at"), root.get("created_at")} {
+	for _, at := range []node{f.result["updated_at"], root.get("created_at")} {
 		if t, err := at.time(); err == nil && t != 0 {
 			said = t
 			break

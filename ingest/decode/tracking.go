@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -140,11 +141,42 @@ func (p *parcel) nothing(out *Events, status string) {
 
 // madeID makes an id of the words that make a fact: 128 bits of their SHA-256, in hexadecimal.
 func madeID(words ...string) event.ID {
-	h := sha256.New()
+	var room [512]byte
+	b := room[:0]
 	for _, w := range words {
-		fmt.Fprintf(h, "%d:%s", len(w), w)
+		b = strconv.AppendInt(b, int64(len(w)), 10)
+		b = append(append(b, ':'), w...)
 	}
-	return event.ID(hex.EncodeToString(h.Sum(nil)[:16]))
+	sum := sha256.Sum256(b)
+	return event.ID(hex.EncodeToString(sum[:16]))
+}
+
+// shallow holds the members of an object that are asked for often, by name. It is filled again and again.
+type shallow map[string]node
+
+// fill forgets what was there. Objects are small, but for those of somebody who means harm: their memory is not kept.
+func (s *shallow) fill(n node) {
+	if *s == nil || len(*s) > 1000 {
+		*s = shallow{}
+	}
+	clear(*s)
+	n.members(func(key string, value node) { (*s)[key] = value })
+}
+
+// text is node.text of a member; of what is no text it is "".
+func (s shallow) text(key string) string {
+	t, _ := s[key].text()
+	return t
+}
+
+// first returns the first member that is there.
+func (s shallow) first(keys ...string) node {
+	for _, k := range keys {
+		if found := s[k]; !found.absent() && string(found) != `""` {
+			return found
+		}
+	}
+	return nil
 }
 
 // clockTimes are what carriers write besides RFC 3339. None says in which zone.
