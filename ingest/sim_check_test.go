@@ -206,7 +206,9 @@ func (t *keyed) finishAll(e *epoch, house *sim.ClickHouse) {
 	}
 }
 
-func (w *simWorld) clock(part string) clock { return clock{topics: w.cfg.feeding(w.topicsOf(part).input)} }
+func (w *simWorld) clock(part string) clock {
+	return clock{topics: w.cfg.feeding(w.topicsOf(part).input)}
+}
 
 // states compares the states that the changelog has with those of its lane, and with those of an undisturbed run: what the machine
 // says of them now, and the states that it goes on with.

@@ -28,10 +28,10 @@ type simWorld struct {
 	groups map[string]*sim.Group
 	// sources as they are opened; whole are the same, never away
 	sources, whole []OpenSource
-	counts partitionCounts
-	cfg    Config
-	visits sessions.Config
-	now    time.Time
+	counts         partitionCounts
+	cfg            Config
+	visits         sessions.Config
+	now            time.Time
 	// all sources of time lie in the past: imported history
 	history bool
 	// late: the horizon is so short that events come too late

@@ -15,7 +15,7 @@ import (
 	"github.com/afterclick/afterclick/schemas/event"
 )
 
-// schemaParts lets fixtures register schemas: "== schema ID TYPE", and for those that others refer to also a subject, and for those that refer
+// schemaParts lets scenarios register schemas: "== schema ID TYPE", and for those that others refer to also a subject, and for those that refer
 // to others these subjects.
 func schemaParts(t testing.TB, f *srfake.Registry) map[string]func(argument, body string) {
 	return map[string]func(argument, body string){"schema": func(argument, body string) { seed(t, f, argument, body) }}
@@ -51,10 +51,10 @@ func TestFramed(t *testing.T) {
 		t.Run(format, func(t *testing.T) {
 			f := srfake.New()
 			defer f.Close()
-			fixturesWith(t, framedOptions(f, format, holds), schemaParts(t, f))
+			scenariosWith(t, framedOptions(f, format, holds), schemaParts(t, f))
 		})
 	}
-	t.Run("jsonschema", func(t *testing.T) { fixtures(t, Options{Format: "jsonschema", Holds: []event.Topic{event.Orders}}) })
+	t.Run("jsonschema", func(t *testing.T) { scenarios(t, Options{Format: "jsonschema", Holds: []event.Topic{event.Orders}}) })
 }
 
 // TestRegistryAway: a record whose schema is known is read while the registry is away; any other is neither an event nor a dead letter until
@@ -78,10 +78,7 @@ func TestRegistryAway(t *testing.T) {
 		return &Record{Value: []byte("\x00\x00\x00\x00" + string(id) + "\x04e1\x08paid\xb6\xdb\xe3\xd2\xf1\x66\x04o1")}
 	}
 
-	source, err := Open(framedOptions(f, "avro", event.Orders))
-	if err != nil {
-		t.Fatal(err)
-	}
+	source := open(t, framedOptions(f, "avro", event.Orders))
 	one, other := source.Reader(0), source.Reader(0) // of two lanes
 	reads := func(r *Reader, id byte) {
 		t.Helper()
@@ -129,7 +126,7 @@ func TestFramedOptions(t *testing.T) {
 	}
 }
 
-// framedSources opens a format with all schemas of its fixtures.
+// framedSource opens a format with all schemas of its fixtures.
 func framedSource(t testing.TB, format string, holds event.Topic) *Source {
 	f := srfake.New()
 	t.Cleanup(f.Close)
@@ -148,24 +145,20 @@ func framedSource(t testing.TB, format string, holds event.Topic) *Source {
 			}
 		}
 	}
-	s, err := Open(framedOptions(f, format, holds))
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := open(t, framedOptions(f, format, holds))
 	return s
 }
 
 func fuzzFramed(f *testing.F, format string, holds event.Topic) {
-	for _, r := range fixtureRecords(f, format) {
+	for _, r := range scenarioRecords(f, format) {
 		f.Add(r)
 	}
-	reader := framedSource(f, format, holds).Reader(0)
-	var d Decoder
+	s := framedSource(f, format, holds)
 	f.Fuzz(func(t *testing.T, value []byte) {
 		if len(value) > 4 && value[0] == 0 {
 			value[1], value[2], value[3] = 0, 0, 0 // so that the id is often one that is there
 		}
-		checkParts(t, &d, reader, &Record{Value: value})
+		checkParts(t, s, &Record{Value: value, Time: fixtureTime})
 	})
 }
 
@@ -174,7 +167,7 @@ func FuzzProtobuf(f *testing.F) { fuzzFramed(f, "protobuf", event.Reviews) }
 
 func benchFramed(b *testing.B, format string, holds event.Topic, record int) {
 	reader := framedSource(b, format, holds).Reader(0)
-	r := Record{Value: fixtureRecordsOf(b, filepath.Join("testdata", format, "value.txt"))[record]}
+	r := Record{Value: scenarioRecordsOf(b, filepath.Join("testdata", format, "value.txt"))[record]}
 	b.SetBytes(int64(len(r.Value)))
 	b.ReportAllocs()
 	for b.Loop() {

@@ -20,9 +20,9 @@ var (
 			"ETA": "estimate_changed", "BRK": "damaged", "RTS": "refused", "90": "in_transit", "SCN": "ignore"}}
 )
 
-func TestAfterShip(t *testing.T) { fixtures(t, aftershipOptions) }
-func TestEasyPost(t *testing.T)  { fixtures(t, easypostOptions) }
-func TestDelivery(t *testing.T)  { fixtures(t, deliveryOptions) }
+func TestAfterShip(t *testing.T) { scenarios(t, aftershipOptions) }
+func TestEasyPost(t *testing.T)  { scenarios(t, easypostOptions) }
+func TestDelivery(t *testing.T)  { scenarios(t, deliveryOptions) }
 
 // TestEasyPostBody reads a webhook that EasyPost's own client library is tested with, where it is at hand.
 func TestEasyPostBody(t *testing.T) {
@@ -35,10 +35,7 @@ func TestEasyPostBody(t *testing.T) {
 	}
 	o := easypostOptions
 	o.Fields = map[string]string{"order": "result.id"}
-	s, err := Open(o)
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := open(t, o)
 	parts, err := s.Reader(0).Read(&Record{Value: raw, Time: event.Time(1_722_626_812_000)}, event.DefaultRules)
 	if err != nil {
 		t.Fatal(err)
@@ -66,19 +63,14 @@ func TestEasyPostBody(t *testing.T) {
 }
 
 func fuzzTracker(f *testing.F, o Options) {
-	for _, r := range fixtureRecords(f, o.Format) {
+	for _, r := range scenarioRecords(f, o.Format) {
 		f.Add(r)
 	}
 	if o.Format != "delivery" {
 		o.Holds = []event.Topic{event.Deliveries, event.Orders}
 	}
-	s, err := Open(o)
-	if err != nil {
-		f.Fatal(err)
-	}
-	reader := s.Reader(0)
-	var d Decoder
-	f.Fuzz(func(t *testing.T, value []byte) { checkParts(t, &d, reader, &Record{Value: value}) })
+	s := open(f, o)
+	f.Fuzz(func(t *testing.T, value []byte) { checkParts(t, s, &Record{Value: value, Time: fixtureTime}) })
 }
 
 func FuzzAfterShip(f *testing.F) { fuzzTracker(f, aftershipOptions) }
@@ -87,17 +79,17 @@ func FuzzDelivery(f *testing.F)  { fuzzTracker(f, deliveryOptions) }
 
 // The records of these say seven events each.
 func BenchmarkAfterShip(b *testing.B) {
-	benchRecord(b, aftershipOptions, fixtureRecordsOf(b, "testdata/aftership/way.txt")[1])
+	benchRecord(b, aftershipOptions, scenarioRecordsOf(b, "testdata/aftership/way.txt")[1])
 }
 
 func BenchmarkEasyPost(b *testing.B) {
 	o := easypostOptions
 	o.Fields = map[string]string{"order": "result.metadata.order"}
-	benchRecord(b, o, fixtureRecordsOf(b, "testdata/easypost/way.txt")[1])
+	benchRecord(b, o, scenarioRecordsOf(b, "testdata/easypost/way.txt")[1])
 }
 
 func BenchmarkDelivery(b *testing.B) {
-	benchRecord(b, deliveryOptions, fixtureRecordsOf(b, "testdata/delivery/events.txt")[0])
+	benchRecord(b, deliveryOptions, scenarioRecordsOf(b, "testdata/delivery/events.txt")[0])
 }
 
 func TestTrackerOptions(t *testing.T) {

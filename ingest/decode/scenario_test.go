@@ -3,7 +3,6 @@ package decode
 import (
 	"bytes"
 	"encoding/hex"
-	"flag"
 	"fmt"
 	"maps"
 	"os"
@@ -16,15 +15,14 @@ import (
 	"github.com/afterclick/afterclick/schemas/event"
 )
 
-var update = flag.Bool("update", false, "rewrite what the records of the fixtures say")
+// scenarios runs testdata/NAME/*.txt through a format: text files of records and what they say, to be read by people. A line that begins with
+// "== " begins a part: a record, as text ("== record") or in hexadecimal ("== hex"), or its headers, which come before it; what the config says
+// from there on, besides o ("== options"); and what the record says ("== says"), an event or a dead letter a line, which -update writes anew.
+// What stands before the first is a remark.
+func scenarios(t *testing.T, o Options) { scenariosWith(t, o, nil) }
 
-// fixtures runs testdata/NAME/*.txt through the format: text files of records and what they say, to be read by people. A line that begins
-// with "== " begins a part: a record, as bytes ("== record"), or column by column ("== columns"), or its headers, which come before it; and
-// what it says ("== says"), an event or a dead letter a line. What stands before the first is a remark.
-func fixtures(t *testing.T, o Options) { fixturesWith(t, o, nil) }
-
-// fixturesWith knows parts of other kinds, too, and what to do with them.
-func fixturesWith(t *testing.T, o Options, others map[string]func(argument, body string)) {
+// scenariosWith knows parts of other kinds, too, and what to do with them.
+func scenariosWith(t *testing.T, o Options, others map[string]func(argument, body string)) {
 	dir, _, _ := strings.Cut(o.Format, "+")
 	files, err := filepath.Glob(filepath.Join("testdata", dir, "*.txt"))
 	if err != nil || len(files) == 0 {
@@ -40,14 +38,12 @@ func fixturesWith(t *testing.T, o Options, others map[string]func(argument, body
 			options := o
 			var again strings.Builder
 			again.WriteString(parts[0][1:])
-			record := Record{Time: event.Time(1780000000000)} // 2026-05-28
+			record := Record{Time: fixtureTime}
 			for _, p := range parts[1:] {
 				kind, body, _ := strings.Cut(p, "\n")
 				body = strings.TrimSuffix(body, "\n")
 				says := ""
 				switch kind, argument, _ := strings.Cut(kind, " "); kind {
-				case "format":
-					options.Format = argument
 				case "headers":
 					record.Headers = nil
 					for _, line := range strings.Split(body, "\n") {
@@ -146,10 +142,7 @@ func hexOf(t testing.TB, lines string) []byte {
 
 func saysOf(t testing.TB, o Options, r *Record) string {
 	t.Helper()
-	s, err := Open(o)
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := open(t, o)
 	parts, err := s.Reader(0).Read(r, event.DefaultRules)
 	if err != nil {
 		t.Fatal(err)
@@ -171,19 +164,19 @@ func saysOf(t testing.TB, o Options, r *Record) string {
 	return b.String()
 }
 
-// fixtureRecords are the records of all fixtures of a format.
-func fixtureRecords(t testing.TB, format string) (all [][]byte) {
+// scenarioRecords are the records of all fixtures of a format.
+func scenarioRecords(t testing.TB, format string) (all [][]byte) {
 	files, err := filepath.Glob(filepath.Join("testdata", format, "*.txt"))
 	if err != nil || len(files) == 0 {
 		t.Fatal(err, "no fixtures")
 	}
 	for _, name := range files {
-		all = append(all, fixtureRecordsOf(t, name)...)
+		all = append(all, scenarioRecordsOf(t, name)...)
 	}
 	return all
 }
 
-func fixtureRecordsOf(t testing.TB, name string) (all [][]byte) {
+func scenarioRecordsOf(t testing.TB, name string) (all [][]byte) {
 	raw, err := os.ReadFile(name)
 	if err != nil {
 		t.Fatal(err)
@@ -200,41 +193,9 @@ func fixtureRecordsOf(t testing.TB, name string) (all [][]byte) {
 	return all
 }
 
-// checkParts holds what a reader says of any record to what every reader must keep: at least one part, each either a dead letter with a
-// reason, or canonical JSON that says what it is said to be.
-func checkParts(t *testing.T, d *Decoder, reader *Reader, r *Record) {
-	t.Helper()
-	before := bytes.Clone(r.Value)
-	parts, err := reader.Read(r, event.DefaultRules)
-	if err != nil || len(parts) == 0 {
-		t.Fatalf("%q: %d parts, %v", r.Value, len(parts), err)
-	}
-	if !bytes.Equal(before, r.Value) {
-		t.Fatalf("%q was changed to %q", before, r.Value)
-	}
-	for _, p := range parts {
-		if p.Refusal != nil {
-			if p.Refusal.Reason == "" || p.Refusal.Detail == "" || len(p.Refusal.Detail) > 600 {
-				t.Fatalf("%q: %v is no refusal with reason and detail", r.Value, p.Refusal)
-			}
-			continue
-		}
-		e, err := d.Decode(p.Kind, bytes.Clone(p.Body))
-		if err == nil {
-			err = e.Validate(event.DefaultRules, r.Time)
-		}
-		if err != nil || e.Key() != p.Key {
-			t.Fatalf("%q says %s, which is not canonical: %v", r.Value, p.Body, err)
-		}
-	}
-}
-
 // benchRecord measures the way from a record to canonical JSON.
 func benchRecord(b *testing.B, o Options, record []byte) {
-	s, err := Open(o)
-	if err != nil {
-		b.Fatal(err)
-	}
+	s := open(b, o)
 	reader := s.Reader(0)
 	r := Record{Value: record}
 	b.SetBytes(int64(len(record)))
