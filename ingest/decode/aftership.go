@@ -148,16 +148,6 @@ func (t *tracker) orderOf(root node, usual string) (event.OrderID, *event.Refusa
 	return event.OrderID(s), nil
 }
 
-// first returns the first member that is there.
-func first(n node, keys ...string) node {
-	for _, k := range keys {
-		if found := n.get(k); !found.absent() && string(found) != `""` {
-			return found
-		}
-	}
-	return nil
-}
-
 // said is when the webhook was made: what it says about the future holds since then.
 func (f *aftership) said(root node, source event.Time) event.Time {
 	if t, err := f.msg["updated_at"].time(); err == nil && t != 0 {
@@ -192,7 +182,7 @@ func (f *aftership) checkpoint(out *Events, p *parcel, c node, path string) {
 		at = min(at, seen)
 	}
 	message, _ := c.get("message").text()
-	location, _ := first(c, "location", "city").text()
+	location, _ := firstMember(c, "location", "city").text()
 	carrier := *p
 	if slug, _ := c.get("slug").text(); slug != "" {
 		carrier.carrier = slug
@@ -220,7 +210,7 @@ func (f *aftership) estimate(out *Events, p *parcel, name string, said event.Tim
 // dateOf returns a date, or the later end of a range of dates.
 func dateOf(n node) node {
 	if n.isObject() {
-		return first(n, "datetime_max", "datetime", "estimated_delivery_date_max", "estimated_delivery_date")
+		return firstMember(n, "datetime_max", "datetime", "estimated_delivery_date_max", "estimated_delivery_date")
 	}
 	return n
 }

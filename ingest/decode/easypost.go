@@ -129,7 +129,7 @@ func (f *easypost) detail(out *Events, p *parcel, d node, path string) {
 		out.Refuse(&event.Refusal{Reason: event.WrongType, Field: path + ".datetime", Detail: err.Error()})
 		return
 	}
-	message, _ := first(d, "message", "description").text()
+	message, _ := firstMember(d, "message", "description").text()
 	city, _ := d.get("tracking_location", "city").text()
 	p.event(out, s, at, message, d, told, status, more, message, city)
 }

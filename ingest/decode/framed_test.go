@@ -166,16 +166,7 @@ func FuzzAvro(f *testing.F)     { fuzzFramed(f, "avro", event.Clickstream) }
 func FuzzProtobuf(f *testing.F) { fuzzFramed(f, "protobuf", event.Reviews) }
 
 func benchFramed(b *testing.B, format string, holds event.Topic, record int) {
-	reader := framedSource(b, format, holds).Reader(0)
-	r := Record{Value: scenarioRecordsOf(b, filepath.Join("testdata", format, "value.txt"))[record]}
-	b.SetBytes(int64(len(r.Value)))
-	b.ReportAllocs()
-	for b.Loop() {
-		parts, err := reader.Read(&r, event.DefaultRules)
-		if err != nil || parts[0].Refusal != nil {
-			b.Fatal(err, parts[0].Refusal)
-		}
-	}
+	benchSource(b, framedSource(b, format, holds), scenarioRecordsOf(b, filepath.Join("testdata", format, "value.txt"))[record])
 }
 
 func BenchmarkAvroOrder(b *testing.B)      { benchFramed(b, "avro", event.Orders, 0) }

@@ -77,6 +77,7 @@ type definition struct {
 // definitions are all formats and envelopes.
 var definitions = []definition{
 	canonicalDefinition,
+	snowplowDefinition,
 	batchDefinition,
 	avroDefinition,
 	protobufDefinition,
@@ -84,6 +85,7 @@ var definitions = []definition{
 	aftershipDefinition,
 	easypostDefinition,
 	deliveryDefinition,
+	cloudEventsDefinition,
 }
 
 // Formats are the names of all formats and envelopes.

@@ -151,6 +151,16 @@ func madeID(words ...string) event.ID {
 	return event.ID(hex.EncodeToString(sum[:16]))
 }
 
+// firstMember returns the first member that is there.
+func firstMember(n node, keys ...string) node {
+	for _, k := range keys {
+		if found := n.get(k); !found.absent() && string(found) != `""` {
+			return found
+		}
+	}
+	return nil
+}
+
 // shallow holds the members of an object that are asked for often, by name. It is filled again and again.
 type shallow map[string]node
 
