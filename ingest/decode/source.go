@@ -77,15 +77,15 @@ type definition struct {
 // definitions are all formats and envelopes.
 var definitions = []definition{
 	canonicalDefinition,
-	snowplowDefinition,
 	batchDefinition,
-	avroDefinition,
-	protobufDefinition,
-	jsonschemaDefinition,
+	snowplowDefinition,
+	cloudEventsDefinition,
 	aftershipDefinition,
 	easypostDefinition,
 	deliveryDefinition,
-	cloudEventsDefinition,
+	avroDefinition,
+	protobufDefinition,
+	jsonschemaDefinition,
 }
 
 // Formats are the names of all formats and envelopes.
