@@ -1,7 +1,6 @@
 package decode
 
 import (
-	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -51,7 +50,8 @@ var aftershipStages = mustStages(map[string]string{
 // tracker is what formats of trackers share.
 type tracker struct {
 	statuses
-	order       string // its path, if the config says so
+	order       string   // its path, if the config says so
+	path        []string // the same
 	zone        *time.Location
 	holdsOrders bool
 }
@@ -71,6 +71,9 @@ func openTracker(o *Options, ours map[string]stage) (*tracker, error) {
 			return nil, fmt.Errorf("%s: %s: this format knows where it is; only order can be said", OptionFields, name)
 		}
 		t.order = o.Fields[name]
+		if t.path, err = pathOf(name, t.order); err != nil {
+			return nil, err
+		}
 	}
 	return t, nil
 }
@@ -127,7 +130,7 @@ func (f *aftership) Decode(r *Record, out *Events) error {
 }
 
 func (f *aftership) parcel(root node, name string) (p parcel, refused *event.Refusal) {
-	if p.order, refused = f.orderOf(root, name+".order_id"); refused != nil {
+	if p.order, refused = f.orderOf(root, f.msg["order_id"], "$."+name+".order_id"); refused != nil {
 		return p, refused
 	}
 	p.carrier, p.number, p.region = f.msg.text("slug"), f.msg.text("tracking_number"), f.msg.text("destination_state")
@@ -137,10 +140,13 @@ func (f *aftership) parcel(root node, name string) (p parcel, refused *event.Ref
 	return p, nil
 }
 
-// orderOf finds the order that a tracker is of. usual is the path where nothing was said.
-func (t *tracker) orderOf(root node, usual string) (event.OrderID, *event.Refusal) {
-	path := cmp.Or(t.order, usual)
-	s, ok := root.get(pathOf(path)...).text()
+// orderOf finds the order that a tracker is of: where the config says, or as usual.
+func (t *tracker) orderOf(root, usual node, usually string) (event.OrderID, *event.Refusal) {
+	n, path := usual, usually
+	if t.path != nil {
+		n, path = root.get(t.path...), t.order
+	}
+	s, ok := n.text()
 	if !ok || s == "" {
 		return "", &event.Refusal{Reason: event.Unplaceable, Field: path, Detail: "names no order, so no journey can have it: " +
 			"the option fields says where the order's id is, as in fields: {order: " + path + "}"}

@@ -23,7 +23,10 @@ var deliveryDefinition = definition{
 			if !slices.Contains(deliveryFields, name) {
 				return nil, fmt.Errorf("%s: %q is no field of a delivery, which are: %s", OptionFields, name, strings.Join(deliveryFields, ", "))
 			}
-			f.paths[name] = pathOf(o.Fields[name])
+			var err error
+			if f.paths[name], err = pathOf(name, o.Fields[name]); err != nil {
+				return nil, err
+			}
 		}
 		for _, name := range []string{"order", "status", "time"} {
 			if o.Fields[name] == "" {
@@ -129,5 +132,3 @@ func (f *delivery) read(root node, d *event.Delivery) (refused *event.Refusal) {
 	}
 	return nil
 }
-
-func pathOf(s string) []string { return strings.Split(strings.TrimPrefix(s, "$."), ".") }

@@ -99,7 +99,7 @@ func (f *easypost) Decode(r *Record, out *Events) error {
 }
 
 func (f *easypost) parcel(root node, name string) (p parcel, refused *event.Refusal) {
-	if p.order, refused = f.orderOf(root, name+"reference"); refused != nil {
+	if p.order, refused = f.orderOf(root, f.result["reference"], "$."+name+"reference"); refused != nil {
 		refused.Detail += "; a tracker names no order by itself, so whoever writes the topic adds it"
 		return p, refused
 	}

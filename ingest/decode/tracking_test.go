@@ -30,11 +30,11 @@ func TestEasyPostBody(t *testing.T) {
 	if err != nil {
 		t.Skip("no data from outside: ", err)
 	}
-	if says := saysOf(t, easypostOptions, &Record{Value: raw}); !strings.Contains(says, "unplaceable: result.reference") {
+	if says := saysOf(t, easypostOptions, &Record{Value: raw}); !strings.Contains(says, "unplaceable: $.result.reference") {
 		t.Errorf("a tracker without an order says %s", says)
 	}
 	o := easypostOptions
-	o.Fields = map[string]string{"order": "result.id"}
+	o.Fields = map[string]string{"order": "$.result.id"}
 	s := open(t, o)
 	parts, err := s.Reader(0).Read(&Record{Value: raw, Time: event.Time(1_722_626_812_000)}, event.DefaultRules)
 	if err != nil {
@@ -84,7 +84,7 @@ func BenchmarkAfterShip(b *testing.B) {
 
 func BenchmarkEasyPost(b *testing.B) {
 	o := easypostOptions
-	o.Fields = map[string]string{"order": "result.metadata.order"}
+	o.Fields = map[string]string{"order": "$.result.metadata.order"}
 	benchRecord(b, o, scenarioRecordsOf(b, "testdata/easypost/way.txt")[1])
 }
 
@@ -99,6 +99,8 @@ func TestTrackerOptions(t *testing.T) {
 	}{
 		{func(o *Options) { o.Fields = map[string]string{"order": "$.o", "status": "$.s"} }, "fields: must say where time is"},
 		{func(o *Options) { o.Fields["colour"] = "$.c" }, `fields: "colour" is no field of a delivery`},
+		{func(o *Options) { o.Fields["order"] = "shipment.ref" }, `fields: order: "shipment.ref" is no path, like $.parcel.reference`},
+		{func(o *Options) { o.Fields["order"] = "$.shipments[0].ref" }, "is no path"},
 		{func(o *Options) { o.Statuses = nil }, "statuses: is required"},
 		{func(o *Options) { o.Statuses = map[string]string{"X": "shipped"} }, `statuses: X: "shipped" is no type of a delivery (packed,`},
 		{func(o *Options) { o.Statuses = map[string]string{"X": "exception"} }, "no kind of an exception (late, lost, damaged, refused)"},
