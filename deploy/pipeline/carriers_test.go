@@ -18,6 +18,7 @@ import (
 	"golang.org/x/text/language"
 
 	"github.com/afterclick/afterclick/deploy/feed"
+	"github.com/afterclick/afterclick/ingest/verify"
 	"github.com/afterclick/afterclick/processors/oracle"
 	"github.com/afterclick/afterclick/schemas/event"
 )
@@ -212,8 +213,13 @@ func TestCarriersAndSchemas(t *testing.T) {
 	if n := s.count(t, "dead_letters"); n != 0 {
 		t.Errorf("%d dead letters, for example %s", n, s.ask(t, "SELECT any(detail) FROM dead_letters"))
 	}
-	if n := s.count(t, "ledger WHERE holes != 0"); n != 0 {
-		t.Errorf("the ledger has %d blocks with holes", n)
+	engine, err := s.config(t, t.TempDir()).Engine()
+	if err != nil {
+		t.Fatal(err)
+	}
+	receipt, err := verify.Run(t.Context(), verify.Config{Engine: engine, ClickHouse: s.conn})
+	if err != nil || !receipt.Clean {
+		t.Errorf("the receipt: %+v, %v", receipt, err)
 	}
 	if asked.Load() <= 6 {
 		t.Errorf("the registry was asked %d times only", asked.Load())

@@ -1,6 +1,7 @@
 package decode
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -58,6 +59,9 @@ type tracker struct {
 
 func openTracker(o *Options, ours map[string]stage) (*tracker, error) {
 	t := &tracker{holdsOrders: slices.Contains(o.Holds, event.Orders)}
+	if !slices.Contains(o.Holds, event.Deliveries) {
+		return nil, errors.New("holds: must have deliveries: orders are only beside them")
+	}
 	var err error
 	if t.statuses.theirs, err = stages(o.Statuses); err != nil {
 		return nil, err

@@ -107,6 +107,7 @@ func TestTrackerOptions(t *testing.T) {
 		{func(o *Options) { o.Zone = "Berlin" }, `zone: "Berlin" is no time zone`},
 		{func(o *Options) { o.Zone = "Local" }, "is no time zone"},
 		{func(o *Options) { o.Holds = []event.Topic{event.Orders} }, "holds: "},
+		{func(o *Options) { o.Format, o.Holds = "easypost", []event.Topic{event.Orders} }, "holds: must have deliveries"},
 		{func(o *Options) { o.Format = "aftership" }, "fields: carrier: this format knows where it is"},
 	} {
 		o := deliveryOptions

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -242,4 +243,26 @@ func TestConfig(t *testing.T) {
 			t.Errorf("%q: %v", u, err)
 		}
 	}
+}
+
+// Lanes share a registry, and forget for each other.
+func TestManyLanes(t *testing.T) {
+	f := fake(t)
+	for id := 1; id <= 20; id++ {
+		f.SeedSchema(fmt.Sprint("s", id), 1, id, sr.Schema{Schema: fmt.Sprintf(`{"type":"fixed","name":"f","size":%d}`, id)})
+	}
+	r := open(t, Config{URL: f.URL(), MaxSchemas: 8})
+	var lanes sync.WaitGroup
+	for lane := range 8 {
+		lanes.Go(func() {
+			for i := range 100 {
+				id := 1 + (lane+i*7)%25 // the last five do not exist
+				s, refusal, err := r.Get(id)
+				if err != nil || (refusal != nil) != (id > 20) || refusal == nil && !strings.Contains(s, fmt.Sprintf(`"size":%d}`, id)) {
+					t.Errorf("%d: %q, %v, %v", id, s, refusal, err)
+				}
+			}
+		})
+	}
+	lanes.Wait()
 }
