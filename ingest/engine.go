@@ -26,6 +26,7 @@ type Engine struct {
 	cfg     Config
 	Metrics Metrics
 	groups  map[string][]string // our groups with the topics that they read, of the parts that run
+	members map[string][]string // our groups with the names of our lanes in them, of the parts that run
 	quiet   []*atomic.Bool
 	counts  partitionCounts
 	ready   atomic.Bool
@@ -37,7 +38,7 @@ func New(cfg Config) (*Engine, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, fmt.Errorf("engine: %w", err)
 	}
-	e := &Engine{cfg: cfg, groups: map[string][]string{}}
+	e := &Engine{cfg: cfg, groups: map[string][]string{}, members: map[string][]string{}}
 	t := &e.cfg.Topics
 	for _, part := range cfg.Parts {
 		switch part {
@@ -88,9 +89,10 @@ func (e *Engine) Run(ctx context.Context) error {
 			return
 		}
 		for i := range lanes {
-			name := fmt.Sprintf("%s.%s-%d", e.group(part), e.cfg.Instance, i)
+			name := laneName(e.group(part), e.cfg.Instance, i)
 			quiet := &atomic.Bool{}
 			e.quiet = append(e.quiet, quiet)
+			e.members[e.group(part)] = append(e.members[e.group(part)], name)
 			group.Go(func() error { return e.keepRunning(ctx, name, quiet, run) })
 		}
 	}
@@ -139,11 +141,17 @@ func guard(run func() error) (err error) {
 	return run()
 }
 
-func (e *Engine) lane(name string, s *session, t task, quiet *atomic.Bool, reassign func(context.Context) error) *lane {
+// lane has the effects that do not depend on where records come from; link adds the others.
+func (e *Engine) lane(name string, t task, quiet *atomic.Bool) *lane {
 	return &lane{
 		name: name, task: t, well: func() { e.failing.Delete(name) }, every: e.cfg.Epoch, most: e.cfg.EpochRecords, grace: e.cfg.Grace, metrics: &e.Metrics, log: e.cfg.Log, quiet: quiet,
-		do: effects{poll: s.poll, insert: e.cfg.Insert, commit: s.commit, abort: s.abort, lease: s.lease, reassign: reassign, now: time.Now, within: context.WithTimeout},
+		do: effects{insert: e.cfg.Insert, now: time.Now, within: context.WithTimeout},
 	}
+}
+
+func (l *lane) link(s *session, reassign func(context.Context) error) *lane {
+	l.do.poll, l.do.commit, l.do.abort, l.do.lease, l.do.reassign = s.poll, s.commit, s.abort, s.lease, reassign
+	return l
 }
 
 func (e *Engine) runRouter(ctx context.Context, name string, quiet *atomic.Bool) error {
@@ -187,15 +195,19 @@ func (e *Engine) runRouter(ctx context.Context, name string, quiet *atomic.Bool)
 		}
 		return nil
 	}
-	return e.lane(name, s, t, quiet, reassign).run(ctx)
+	return e.lane(name, t, quiet).link(s, reassign).run(ctx)
 }
 
-func (e *Engine) runSessions(ctx context.Context, name string, quiet *atomic.Bool) error {
+func (e *Engine) sessionTopics() keyedTopics {
 	t := keyedTopics{input: e.clicks(), changelog: e.cfg.Topics.SessionStates, messages: e.cfg.Topics.Journeys, messagePartitions: e.counts[e.cfg.Topics.Journeys]}
 	if e.cfg.KeyedByVisitor {
 		t.direct = event.Clickstream
 	}
-	return e.runMachine(ctx, name, PartSessions, t, e.cfg.NewSession(), 1, quiet)
+	return t
+}
+
+func (e *Engine) runSessions(ctx context.Context, name string, quiet *atomic.Bool) error {
+	return e.runMachine(ctx, name, PartSessions, e.sessionTopics(), e.cfg.NewSession(), 1, quiet)
 }
 
 func (e *Engine) runJourneys(ctx context.Context, name string, quiet *atomic.Bool) error {
@@ -221,7 +233,7 @@ func (e *Engine) runMachine(ctx context.Context, name, part string, topics keyed
 	a := newAssignment(s, t, r)
 	defer a.close()
 	defer cancel()
-	return e.lane(name, s, t, quiet, a.apply).run(ctx)
+	return e.lane(name, t, quiet).link(s, a.apply).run(ctx)
 }
 
 // Failing returns the lanes that cannot work, with the error that stopped each last.

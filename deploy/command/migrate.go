@@ -30,6 +30,10 @@ func (migrateCommand) Run(ctx context.Context, a *app) error {
 	for _, m := range report.Applied {
 		fmt.Fprintf(a.out, "applied %d: %s\n", m.Version, m.Name)
 	}
-	fmt.Fprintf(a.out, "database %s is up to date, with %d views\n", report.Database, report.Views)
+	of := ""
+	if report.Generation > 1 {
+		of = fmt.Sprintf(" of generation %d of the tables, which are in %s", report.Generation, migrate.DatabaseOf(report.Database, report.Generation))
+	}
+	fmt.Fprintf(a.out, "database %s is up to date, with %d views%s\n", report.Database, report.Views, of)
 	return nil
 }

@@ -74,7 +74,7 @@ var generations = table.Schema{
 	Comment: "Generations of the tables, each made from the log in one go by afterclick rebuild. The first is in this database, each later one in a " +
 		"database of its own; the views here read the current one, which is the last that is noted as current. Bookkeeping of the pipeline.",
 	Engine: "ReplacingMergeTree(at)",
-	Order:  "number",
+	Order:  "number, state",
 	Columns: []table.Field{
 		{Name: "number", Type: "UInt16", Comment: "Number of the generation."},
 		{Name: "state", Type: "LowCardinality(String)", Comment: "building, switching (it is about to be shown), current, abandoned, dropped (its tables are gone)."},
@@ -87,8 +87,13 @@ var generations = table.Schema{
 // ReadGenerations reads what is noted in the connection's database, which must be the public one.
 func ReadGenerations(ctx context.Context, conn clickhouse.Conn) (Generations, error) {
 	all := Generations{{Number: 1, State: Current}} // nobody had to note it
-	rows, err := conn.Query(ctx, `SELECT number, argMax(state, at), argMax(settings, at), max(at) AS last, dateDiff('millisecond', last, now64(6, 'UTC'))
-FROM generations GROUP BY number ORDER BY number`)
+	// Each state has a row, so that a note that comes late undoes nothing that is final.
+	rows, err := conn.Query(ctx, `SELECT number, multiIf(has(states, 'dropped'), 'dropped', has(states, 'current'), 'current', has(states, 'abandoned'), 'abandoned', last) AS state,
+    set, noted, dateDiff('millisecond', noted, now64(6, 'UTC'))
+FROM (
+    SELECT number, groupArray(state) AS states, argMax(state, at) AS last, argMax(settings, at) AS set, max(at) AS noted
+    FROM generations GROUP BY number
+) ORDER BY number`)
 	const unknownTable = 60
 	if said, ok := errors.AsType[*clickhouse.Exception](err); ok && said.Code == unknownTable {
 		return all, nil
