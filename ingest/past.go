@@ -116,6 +116,7 @@ type pastSource struct {
 	gate  *gate
 	id    int // at the gate
 
+	life    context.Context // of the lane
 	client  *kgo.Client
 	topics  map[string]kadm.TopicID
 	cursors []*pastCursor
@@ -234,6 +235,7 @@ func (s *pastSource) run(ctx context.Context, e *Engine, t task) error {
 	l.do.abort = func(context.Context) error { return nil }
 	l.do.lease = func(ctx context.Context) (context.Context, context.CancelFunc) { return ctx, func() {} }
 	l.lastRead = time.Now()
+	s.life = ctx
 	ep := newEpoch()
 	for !s.ended() {
 		if err := l.epoch(ctx, ep); err != nil {
@@ -259,13 +261,14 @@ func (s *pastSource) ended() bool {
 // poll merges the parts. It never reads on while others are far behind.
 func (s *pastSource) poll(ctx context.Context, most int) ([]*kgo.Record, error) {
 	var all []*kgo.Record
-	if err := s.past.Wait(ctx); err != nil {
-		return nil, notEnded(ctx, err)
+	if err := s.past.Wait(s.life); err != nil {
+		return nil, err
 	}
-	for len(all) < most {
-		least, second, err := s.first(ctx)
+	for len(all) < most && ctx.Err() == nil {
+		// A question to the tables is not given up when the epoch ends: it might never be answered.
+		least, second, err := s.first(s.life)
 		if err != nil {
-			return nil, notEnded(ctx, err)
+			return nil, err
 		}
 		if least == nil {
 			break
@@ -275,7 +278,7 @@ func (s *pastSource) poll(ctx context.Context, most int) ([]*kgo.Record, error) 
 		}
 		// As long as it stays behind the next one.
 		for len(least.records) > 0 && len(all) < most {
-			if least.at = max(least.at, event.TimeOf(least.records[0].Timestamp)); least.at > second && len(all) > 0 {
+			if least.at = max(least.at, event.TimeOf(least.records[0].Timestamp)); least.at > second {
 				break
 			}
 			r := least.records[0]
@@ -290,14 +293,6 @@ func (s *pastSource) poll(ctx context.Context, most int) ([]*kgo.Record, error) 
 	}
 	s.polled += len(all)
 	return all, nil
-}
-
-// notEnded is err unless it only says that ctx has ended, which is how an epoch ends.
-func notEnded(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return nil
-	}
-	return err
 }
 
 // first is the part whose next record is the oldest, nil at the end; second is the time of the one after it.

@@ -210,6 +210,9 @@ func (r *restorer) committed(ctx context.Context, client *kgo.Client, id int32) 
 		if err == nil {
 			return o.At, ok && o.At >= 0, nil
 		}
+		if errors.Is(err, kerr.GroupIDNotFound) { // nobody has joined it yet
+			return 0, false, nil
+		}
 		if !errors.Is(err, kerr.UnstableOffsetCommit) {
 			return 0, false, fmt.Errorf("read the offsets of group %s: %w", r.group, err)
 		}

@@ -449,8 +449,12 @@ func (r *Rebuild) switchTo(ctx context.Context, at *config.Config, next *Pipelin
 		}
 		return true
 	}
-	return r.await(ctx, &now, come, r.patience())
+	return r.await(ctx, &now, come, comeWithin) // those that had died do not come
 }
+
+// comeWithin is how long instances get to join the groups of a new generation while the rebuild is still in them. It matters little: then
+// their partitions wait for them a moment.
+const comeWithin = 10 * time.Second
 
 // patience is how long the instances may take to come or go. One that has died is in its groups for session_timeout.
 func (r *Rebuild) patience() time.Duration {
@@ -468,7 +472,7 @@ func (r *Rebuild) await(ctx context.Context, e *ingest.Config, ok func(members [
 		case err == nil && ok(members):
 			return nil
 		case time.Now().After(end):
-			r.Say("Going on after %s, with these in the groups of %s: %s (%v). Restart instances that do not follow", patience, e.Prefix, strings.Join(members, ", "), err)
+			r.Log.Warn("going on, although not all instances have come or gone: restart those that do not follow", "after", patience, "groups", e.Prefix, "members", members, "error", err)
 			return nil
 		}
 		select {
