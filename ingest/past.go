@@ -28,15 +28,15 @@ type Past struct {
 	Read func(ctx context.Context, part PastPart, from int64) ([]*kgo.Record, error)
 	// Wait returns when whoever reads what is written here is not far behind.
 	Wait func(ctx context.Context) error
-	// Done is told of so many more records that are committed. It may be called by several at once.
+	// Done is told of so many more records that are committed, those of former runs first. It may be called by several at once.
 	Done func(records int)
 }
 
-// PastPart is a source partition whose records before End Kafka has no longer.
+// PastPart is a source partition whose records before End Kafka has no longer. The first that somebody else has is at Begin.
 type PastPart struct {
-	Topic     string
-	Partition int32
-	End       int64
+	Topic      string
+	Partition  int32
+	Begin, End int64
 }
 
 // RunPast has the past processed by the tasks that read the source topics, as if their logs still had it: the same tasks, the same
@@ -161,7 +161,7 @@ func (s *pastSource) keepRunning(ctx context.Context, run func(context.Context, 
 
 // open fences what is left of a former self, and finds out how far that came.
 func (s *pastSource) open(ctx context.Context) (err error) {
-	s.client, err = kgo.NewClient(append([]kgo.Opt{
+	client, err := kgo.NewClient(append([]kgo.Opt{
 		kgo.TransactionalID(s.name),
 		kgo.TransactionTimeout(s.cfg.TransactionTimeout),
 		kgo.RecordPartitioner(kgo.ManualPartitioner()),
@@ -172,6 +172,8 @@ func (s *pastSource) open(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	first := s.client == nil
+	s.client = client
 	if _, _, err := s.client.ProducerID(ctx); err != nil {
 		return fmt.Errorf("take transactional id %s: %w", s.name, err)
 	}
@@ -195,11 +197,13 @@ func (s *pastSource) open(ctx context.Context) (err error) {
 	}
 	s.cursors, s.polled = nil, 0
 	for _, p := range s.parts {
-		c := &pastCursor{PastPart: p}
-		if o, ok := offsets.Lookup(p.Topic, p.Partition); ok && o.Err == nil {
-			c.next = max(0, o.At)
+		c := &pastCursor{PastPart: p, next: p.Begin, committed: p.Begin}
+		if o, ok := offsets.Lookup(p.Topic, p.Partition); ok && o.Err == nil && o.At > p.Begin {
+			c.next, c.committed = o.At, o.At
+			if first { // about as many as there are offsets
+				s.past.Done(int(min(o.At, p.End) - p.Begin))
+			}
 		}
-		c.committed = c.next
 		s.cursors = append(s.cursors, c)
 	}
 	return nil

@@ -220,7 +220,7 @@ func (r *Rebuild) past(ctx context.Context, at *config.Config, was clickhouse.Co
 			if one.Past == 0 {
 				continue
 			}
-			part := ingest.PastPart{Topic: one.Topic, Partition: one.Partition, End: one.LogStart}
+			part := ingest.PastPart{Topic: one.Topic, Partition: one.Partition, Begin: one.First, End: one.LogStart}
 			key := fmt.Sprintf("%s/%d", part.Topic, part.Partition)
 			fresh = fresh || done[key] < part.End
 			done[key] = part.End

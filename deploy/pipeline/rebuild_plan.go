@@ -244,9 +244,27 @@ func (r *pastReader) read(ctx context.Context, part ingest.PastPart, from int64)
 		if len(records) > 0 {
 			return records, nil
 		}
-		from = to
+		if from, err = r.next(ctx, part, to); err != nil {
+			return nil, err
+		}
 	}
 	return nil, nil
+}
+
+// next is the first offset from one on that the tables have, or the part's end.
+func (r *pastReader) next(ctx context.Context, part ingest.PastPart, from int64) (int64, error) {
+	var n uint64
+	var first int64
+	err := r.conn.QueryRow(ctx, fmt.Sprintf(`SELECT count(), min(offset) FROM (
+    SELECT offset FROM %s WHERE topic = @topic AND partition = @partition AND offset >= @from AND offset < @to
+    UNION ALL
+    SELECT offset FROM %s WHERE topic = @topic AND partition = @partition AND offset >= @from AND offset < @to AND NOT %s
+)`, table.Events.Stored(), table.DeadLetters.Stored(), verbatim), clickhouse.Named("topic", part.Topic), clickhouse.Named("partition", part.Partition),
+		clickhouse.Named("from", from), clickhouse.Named("to", part.End)).Scan(&n, &first)
+	if n == 0 {
+		first = part.End
+	}
+	return first, err
 }
 
 func (r *pastReader) between(ctx context.Context, part ingest.PastPart, from, to int64) (records []*kgo.Record, size int, err error) {
