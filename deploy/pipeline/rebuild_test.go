@@ -19,6 +19,7 @@ import (
 
 	"github.com/afterclick/afterclick/deploy/config"
 	"github.com/afterclick/afterclick/deploy/feed"
+	"github.com/afterclick/afterclick/deploy/local/kafkatest"
 	"github.com/afterclick/afterclick/deploy/pipeline"
 	"github.com/afterclick/afterclick/ingest/verify"
 	"github.com/afterclick/afterclick/processors/oracle"
@@ -431,6 +432,64 @@ func TestSwitchIsFinishedLater(t *testing.T) {
 				t.Errorf("the views do not read generation 2 (%v)", err)
 			}
 			s.expect(t, oracle.Of(short, decoded(t, records)))
+		})
+	}
+}
+
+// Two rebuilds do not get into each other's way.
+func TestRebuildOnce(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.send(t, simulated(t, 14, 12, 60)[:100])
+	s.finish(t, t.TempDir())
+	r := s.rebuilding(t, t.TempDir(), nil)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	note := func() {
+		if err := migrate.NoteGeneration(ctx, s.conn, migrate.Generation{Number: 2, State: migrate.Building}); err != nil && ctx.Err() == nil {
+			t.Error(err)
+		}
+	}
+	note()
+	go func() {
+		for ctx.Err() == nil {
+			time.Sleep(500 * time.Millisecond)
+			note()
+		}
+	}()
+	if err := r.Run(t.Context()); !errors.Is(err, pipeline.ErrAtWork) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// On Apache Kafka: out of the tables and out of Kafka, with an instance that follows, on brokers that want TLS and a password.
+func TestKafkaRebuild(t *testing.T) {
+	t.Parallel()
+	k := realKafka(t, kafkatest.Start(t, 1, kafkatest.SCRAM(user, password)))
+	for _, settings := range [][]string{nil, {"keyed_by=visitor"}} {
+		t.Run(strings.Join(append([]string{"with"}, settings...), " "), func(t *testing.T) {
+			t.Parallel()
+			records := simulated(t, 12, 12, 100)
+			s := siteBeside(t, k, append(settings, "kafka.session_timeout=6s")...)
+			dir := t.TempDir()
+			s.send(t, records[:len(records)/2])
+			i := s.follow(t, dir)
+			i.settle(t, 1)
+			s.truncate(t, 0.6)
+			sent := s.sendSlowly(t, records[len(records)/2:], 15*time.Second)
+			stop := s.watch(t)
+			r := s.rebuilding(t, t.TempDir(), nil, shortGap)
+			if err := r.Run(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			sent()
+			i.settle(t, 2)
+			stop()
+			s.expect(t, oracle.Of(short, decoded(t, records)))
+			s.complete(t, len(records))
+			s.receipt(t, r.Config)
+			i.stop()
+			s.clean(t, r.Config, 1)
 		})
 	}
 }
