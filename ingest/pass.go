@@ -10,8 +10,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
-
-	"github.com/afterclick/afterclick/schemas/event"
 )
 
 // Ends are offsets by topic and partition.
@@ -27,9 +25,9 @@ func (e *Engine) Pass(ctx context.Context) (sources Ends, err error) {
 	defer client.Close()
 	admin := kadm.NewClient(client)
 	sources = Ends{}
-	for _, kind := range event.SourceTopics {
+	for _, s := range e.cfg.Sources {
 		// What a transaction that is still open has written nobody delivers.
-		if sources[e.cfg.Topics.Source(kind)], err = endsOf(ctx, admin.ListCommittedOffsets, e.cfg.Topics.Source(kind)); err != nil {
+		if sources[s.Topic], err = endsOf(ctx, admin.ListCommittedOffsets, s.Topic); err != nil {
 			return nil, err
 		}
 	}

@@ -16,15 +16,17 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/afterclick/afterclick/ingest/state"
+	"github.com/afterclick/afterclick/ingest/decode"
 	"github.com/afterclick/afterclick/schemas/event"
+	"github.com/afterclick/afterclick/schemas/flow"
 )
 
 // Past is what the source topics held before their logs begin. The tables of another generation have it still.
 type Past struct {
 	Parts []PastPart
-	// Read returns records of a part, in the order of their offsets, from an offset on, some at a time; none: there are no more before
-	// the part's end. It may be called for several parts at once. The records are the caller's.
+	// Read returns what was accepted (PastEvent) or refused (the record as it came) of a part, in the order of offsets, from one on, some at
+	// a time, but all of an offset; none: there is no more before the part's end. Of a topic that SESSION reads itself it returns the
+	// records, with the visitor as their key. It may be called for several parts at once. The records are the caller's.
 	Read func(ctx context.Context, part PastPart, from int64) ([]*kgo.Record, error)
 	// Wait returns when whoever reads what is written here is not far behind.
 	Wait func(ctx context.Context) error
@@ -53,7 +55,7 @@ func (e *Engine) RunPast(ctx context.Context, past Past) error {
 	e.counts = counts
 	var routed, direct []PastPart
 	for _, p := range past.Parts {
-		if e.cfg.KeyedByVisitor && p.Topic == e.cfg.Topics.Clickstream {
+		if p.Topic == e.cfg.direct() {
 			direct = append(direct, p)
 		} else {
 			routed = append(routed, p)
@@ -75,9 +77,22 @@ func (e *Engine) RunPast(ctx context.Context, past Past) error {
 	return group.Wait()
 }
 
-// routePast is ROUTE over the past.
+// PastEvent is an event that was accepted, as Past.Read gives it for a topic that is routed: body is canonical JSON. The events of one
+// record follow each other.
+func PastEvent(place flow.Place, kind event.Topic, at time.Time, body []byte) *kgo.Record {
+	o := origin{place: place, kind: kind, time: event.TimeOf(at), state: originRecord}
+	return &kgo.Record{Topic: place.Topic, Partition: place.Partition, Offset: place.Offset, Timestamp: at, Value: body,
+		Headers: []kgo.RecordHeader{{Key: originHeader, Value: o.append(nil)}}}
+}
+
+// pastRouter is ROUTE over the past: events that were decoded once, and records that were refused.
+type pastRouter struct {
+	*router
+	decoder *decode.Decoder
+}
+
 func (e *Engine) routePast(ctx context.Context, s *pastSource) error {
-	t := newRouter(&e.cfg, &e.Metrics, e.counts)
+	t := &pastRouter{newRouter(&e.cfg, &e.Metrics, e.sources, e.counts), &decode.Decoder{MaxBytes: e.cfg.MaxEvent}}
 	t.ended = func(string, int32) bool { return false } // what comes after it is in the log
 	for _, p := range s.parts {
 		t.assigned(p.Topic, p.Partition, time.Now())
@@ -85,11 +100,44 @@ func (e *Engine) routePast(ctx context.Context, s *pastSource) error {
 	return s.run(ctx, e, t)
 }
 
+// take does with an event what the router does with a record that says it. That it is an event and keeps the rules is asked again: they
+// may be others now.
+func (t *pastRouter) take(r *kgo.Record, e *epoch) error {
+	h := header(r, originHeader)
+	if h == nil {
+		return t.router.take(r, e) // refused, and maybe not any more
+	}
+	o, err := parseOrigin(h, func(b []byte) string { return r.Topic })
+	if err != nil {
+		return err
+	}
+	s := t.sources[r.Topic]
+	p := s.parts[r.Partition]
+	p.pending.next, p.pending.read, p.pending.time = r.Offset+1, true, max(p.pending.time, o.time)
+	t.metrics.Read.Add(1)
+	ev, err := t.decoder.Decode(o.kind, r.Value)
+	if err == nil {
+		err = ev.Validate(t.cfg.Rules, o.time)
+	}
+	if err != nil {
+		t.metrics.Refused.Add(1)
+		l := newLetters(e, t.cfg)
+		l.add(letter{place: o.place, time: o.time, body: r.Value, why: err})
+		return nil
+	}
+	o.partitions = s.partitions
+	to, key := s.target(t.cfg, o.kind), ev.Key()
+	out := e.record(to.topic, partitionOf(key, to.partitions), bytesOf(key), r.Value)
+	out.Headers = []kgo.RecordHeader{{Key: originHeader, Value: o.append(e.arena.take(96)[:0])}}
+	t.metrics.Routed.Add(1)
+	return nil
+}
+
 // applyPast is SESSION over the past of a clickstream that it reads directly.
 func (e *Engine) applyPast(ctx context.Context, s *pastSource) error {
 	topics := e.sessionTopics()
 	t := newKeyed(&e.cfg, &e.Metrics, topics, e.cfg.NewSession())
-	r := &restorer{cfg: &e.cfg, group: s.group, topics: topics, metrics: &e.Metrics, log: e.cfg.Log, budget: state.NewBudget(e.cfg.StateMemory)}
+	r := e.restorer(s.group, topics)
 	defer func() {
 		t.gauges.report(gauges{}, &e.Metrics)
 		for _, p := range t.parts {
@@ -281,11 +329,12 @@ func (s *pastSource) poll(ctx context.Context, most int) ([]*kgo.Record, error) 
 			break
 		}
 		// As long as it stays behind the next one.
-		for len(least.records) > 0 && len(all) < most {
-			if least.at = max(least.at, event.TimeOf(least.records[0].Timestamp)); least.at > second {
+		for len(least.records) > 0 {
+			r := least.records[0]
+			if r.Offset < least.next { // another event of a record
+			} else if least.at = max(least.at, event.TimeOf(r.Timestamp)); least.at > second || len(all) >= most {
 				break
 			}
-			r := least.records[0]
 			all, least.records, least.next = append(all, r), least.records[1:], r.Offset+1
 		}
 	}

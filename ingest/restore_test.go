@@ -86,7 +86,7 @@ func TestRestoreTellsProgress(t *testing.T) {
 	cfg.Kafka = append(cfg.Kafka, kgo.FetchMaxPartitionBytes(1<<10)) // an epoch at a time
 	cfg.Log, cfg.tellEvery = slog.New(slog.NewTextHandler(&said, nil)), time.Nanosecond
 	r := &restorer{cfg: &cfg, group: "afterclick.sessions", topics: keyedTopics{input: "afterclick.clicks", changelog: "afterclick.sessions.state"},
-		metrics: &Metrics{}, log: cfg.Log, sources: 1}
+		metrics: &Metrics{}, log: cfg.Log, sources: []string{"clickstream"}}
 	p, err := r.restore(context.Background(), 1)
 	if err != nil {
 		t.Fatal(err)

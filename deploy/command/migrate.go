@@ -3,20 +3,41 @@ package command
 import (
 	"context"
 	"fmt"
+	"slices"
 
+	"github.com/afterclick/afterclick/deploy/pipeline"
+	"github.com/afterclick/afterclick/schemas/access"
 	"github.com/afterclick/afterclick/schemas/migrate"
 )
 
-type migrateCommand struct{}
+type migrateCommand struct {
+	PrintReaders bool `help:"Only print the statements that make a role for people who read, with limits; an administrator runs them once."`
+}
 
 func (migrateCommand) Help() string {
 	return `Creates the database, the tables and the views, or brings them to this version. It can be run again, and by several at once.
-What somebody altered, or a newer version made, is refused and left as it is.`
+What somebody altered, or a newer version made, is refused and left as it is.
+
+Examples:
+  afterclick migrate
+  afterclick migrate --print-readers | clickhouse-client`
 }
 
-func (migrateCommand) Run(ctx context.Context, a *app) error {
+func (m migrateCommand) Run(ctx context.Context, a *app) error {
 	c, err := a.load()
 	if err != nil {
+		return err
+	}
+	if m.PrintReaders {
+		// The views read the current generation's tables, and will read those that a rebuild makes next.
+		public, current := c.ClickHouse.Database, uint16(1)
+		next := current + 1
+		if conn, all, err := pipeline.Generations(ctx, c); err == nil {
+			current, next = all.Current().Number, all.Last().Number+1
+			conn.Close()
+		}
+		databases := slices.Compact([]string{public, migrate.DatabaseOf(public, current), migrate.DatabaseOf(public, next)})
+		_, err := fmt.Fprint(a.out, access.Script(databases...))
 		return err
 	}
 	o, err := c.ClickHouse.Options()
@@ -27,8 +48,8 @@ func (migrateCommand) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	for _, m := range report.Applied {
-		fmt.Fprintf(a.out, "applied %d: %s\n", m.Version, m.Name)
+	for _, step := range report.Applied {
+		fmt.Fprintf(a.out, "applied %d: %s\n", step.Version, step.Name)
 	}
 	of := ""
 	if report.Generation > 1 {

@@ -35,7 +35,7 @@ generation meanwhile, and dashboards read it. When the new one has caught up, th
 instances move to it by themselves, with its settings.
 
 The new generation is beside the old one: database clickhouse.database with _g2 added, topics and groups that begin with kafka.prefix and
-.g2. Whoever reads the views must be allowed to read that database, too. It takes as much disk as the current one, until --clean.
+.g2. Whoever reads the views must be allowed to read that database, too: run what afterclick migrate --print-readers prints before. It takes as much disk as the current one, until --clean.
 
 If it is stopped or killed, run it again: it goes on. Nothing is switched before the new generation has every record of the current one.
 

@@ -229,10 +229,14 @@ func (r *Rebuild) past(ctx context.Context, at *config.Config, was clickhouse.Co
 		if !fresh {
 			return nil
 		}
-		if err := r.copyRefused(ctx, at, parts); err != nil {
+		sources, err := opened(at)
+		if err != nil {
 			return err
 		}
-		if err := r.replayPast(ctx, at, was, parts, total); err != nil {
+		if err := r.copyRefused(ctx, at, sources, parts); err != nil {
+			return err
+		}
+		if err := r.replayPast(ctx, at, was, sources, parts, total); err != nil {
 			return err
 		}
 		all, err := migrate.ReadGenerations(ctx, r.conn)
@@ -248,8 +252,25 @@ func (r *Rebuild) past(ctx context.Context, at *config.Config, was clickhouse.Co
 	}
 }
 
+// opened are the sources of a configuration, by topic.
+func opened(c *config.Config) (map[string]ingest.OpenSource, error) {
+	e, err := c.Engine()
+	if err != nil {
+		return nil, err
+	}
+	all, err := e.OpenSources()
+	if err != nil {
+		return nil, err
+	}
+	sources := map[string]ingest.OpenSource{}
+	for _, s := range all {
+		sources[s.Topic] = s
+	}
+	return sources, nil
+}
+
 // copyRefused copies the dead letters that cannot be refused again, because not all of them was kept.
-func (r *Rebuild) copyRefused(ctx context.Context, at *config.Config, parts []ingest.PastPart) error {
+func (r *Rebuild) copyRefused(ctx context.Context, at *config.Config, sources map[string]ingest.OpenSource, parts []ingest.PastPart) error {
 	from, to := migrate.DatabaseOf(r.options.Auth.Database, r.current.Number), at.ClickHouse.Database
 	var columns []string
 	for _, f := range table.DeadLetters.Columns {
@@ -259,7 +280,7 @@ func (r *Rebuild) copyRefused(ctx context.Context, at *config.Config, parts []in
 	ctx = clickhouse.Context(ctx, clickhouse.WithSettings(clickhouse.Settings{"max_partitions_per_insert_block": 0}))
 	for _, p := range parts {
 		err := r.conn.Exec(ctx, fmt.Sprintf("INSERT INTO `%s`.%s (%s) SELECT %s FROM `%s`.%s WHERE topic = %s AND partition = %d AND offset < %d AND %s",
-			to, table.DeadLetters.Stored(), list, list, from, table.DeadLetters.Stored(), table.Quote(p.Topic), p.Partition, p.End, verbatim))
+			to, table.DeadLetters.Stored(), list, list, from, table.DeadLetters.Stored(), table.Quote(p.Topic), p.Partition, p.End, verbatim(sources[p.Topic])))
 		if err != nil {
 			return fmt.Errorf("copy the dead letters of %s/%d: %w", p.Topic, p.Partition, err)
 		}
@@ -268,7 +289,7 @@ func (r *Rebuild) copyRefused(ctx context.Context, at *config.Config, parts []in
 }
 
 // replayPast has the machines work while they are fed, so that none gets far ahead of another.
-func (r *Rebuild) replayPast(ctx context.Context, at *config.Config, was clickhouse.Conn, parts []ingest.PastPart, total int64) error {
+func (r *Rebuild) replayPast(ctx context.Context, at *config.Config, was clickhouse.Conn, sources map[string]ingest.OpenSource, parts []ingest.PastPart, total int64) error {
 	beside := []string{ingest.PartSessions, ingest.PartJourneys}
 	if at.KeyedBy == config.KeyedByVisitor {
 		beside = []string{ingest.PartJourneys} // SESSION itself reads the past
@@ -282,7 +303,7 @@ func (r *Rebuild) replayPast(ctx context.Context, at *config.Config, was clickho
 	if err != nil {
 		return err
 	}
-	records := newPastReader(was, parts)
+	records := newPastReader(was, sources, parts)
 	var done atomic.Int64
 	asked, lag := time.Time{}, int64(0)
 	var mu sync.Mutex

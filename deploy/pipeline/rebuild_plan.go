@@ -14,6 +14,7 @@ import (
 	"github.com/afterclick/afterclick/deploy/config"
 	"github.com/afterclick/afterclick/ingest"
 	"github.com/afterclick/afterclick/schemas/event"
+	"github.com/afterclick/afterclick/schemas/flow"
 	"github.com/afterclick/afterclick/schemas/migrate"
 	"github.com/afterclick/afterclick/schemas/table"
 )
@@ -28,6 +29,7 @@ type Plan struct {
 	Continues  bool   // one that was begun before
 	Differs    []string
 	Partitions []PlanPartition
+	Foreign    []string // topics that the tables have events of, and that are no sources any more
 }
 
 // PlanPartition is a source partition. Kafka has its offsets from LogStart on; what was before, only the tables have.
@@ -83,6 +85,9 @@ func (p *Plan) Err() error {
 		}
 		all = append(all, fmt.Sprintf("%s, and the tables do not have offsets %s", why, strings.Join(ranges, ", ")))
 	}
+	for _, topic := range p.Foreign {
+		all = append(all, fmt.Sprintf("the tables have events of topic %s, which is none of the sources any more: name it again, even if it is empty", topic))
+	}
 	if len(all) == 0 {
 		return nil
 	}
@@ -102,8 +107,10 @@ func plan(ctx context.Context, c *config.Config, conn clickhouse.Conn, g migrate
 	}
 	defer client.Close()
 	admin := kadm.NewClient(client)
-	for _, kind := range event.SourceTopics {
-		topic := e.Topics.Source(kind)
+	var topics []string
+	for _, source := range e.Sources {
+		topic := source.Topic
+		topics = append(topics, topic)
 		starts, err := admin.ListStartOffsets(ctx, topic)
 		if err == nil {
 			err = starts.Error()
@@ -127,7 +134,25 @@ func plan(ctx context.Context, c *config.Config, conn clickhouse.Conn, g migrate
 			p.Partitions = append(p.Partitions, one)
 		}
 	}
-	return p, nil
+	p.Foreign, err = foreign(ctx, conn, topics)
+	return p, err
+}
+
+// foreign are the topics that the tables have events of, and that are no sources any more.
+func foreign(ctx context.Context, conn clickhouse.Conn, sources []string) (topics []string, err error) {
+	rows, err := conn.Query(ctx, fmt.Sprintf("SELECT DISTINCT topic FROM %s WHERE topic NOT IN (?) ORDER BY topic", table.Events.Stored()), sources)
+	if err != nil {
+		return nil, fmt.Errorf("look which topics the tables have: %w", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var topic string
+		if err := rows.Scan(&topic); err != nil {
+			return nil, fmt.Errorf("look which topics the tables have: %w", err)
+		}
+		topics = append(topics, topic)
+	}
+	return topics, rows.Err()
 }
 
 // covered finds out by blocks which offsets the tables have: how many, the first, the last, and where the next one does not follow.
@@ -194,27 +219,34 @@ func (p *PlanPartition) look(ctx context.Context, conn clickhouse.Conn) error {
 	return nil
 }
 
-// verbatim are the dead letters that cannot be refused again by what is kept of them: without bytes, or for a header. Their rows are copied.
-const verbatim = "(empty(body) AND size > 0 OR startsWith(field, 'header '))"
+// verbatim are the dead letters of a source whose rows are copied, because what is kept of them cannot be judged again: bytes that are
+// left out, a header, and whatever is not a whole record of canonical JSON.
+func verbatim(s ingest.OpenSource) string {
+	if !s.Direct() {
+		return "1"
+	}
+	return "(empty(body) AND size > 0 OR startsWith(field, 'header '))"
+}
 
-// pastOf reads what the tables have between two offsets of a source partition, as records, once each.
-var pastOf = fmt.Sprintf(`SELECT offset, source_time, key, body FROM (
-    SELECT offset, source_time, visitor AS key, body, 0 AS refused FROM %s
+// pastOf reads what the tables have between two offsets of a source partition, each event and each refused record once.
+var pastOf = fmt.Sprintf(`SELECT offset, part, kind, source_time, key, body FROM (
+    SELECT offset, part, toInt8(kind) AS kind, source_time, visitor AS key, body, 0 AS refused FROM %s
     WHERE topic = @topic AND partition = @partition AND offset >= @from AND offset < @to
     UNION ALL
-    SELECT offset, source_time, key, body, 1 AS refused FROM %s
-    WHERE topic = @topic AND partition = @partition AND offset >= @from AND offset < @to AND NOT %s
+    SELECT offset, part, toInt8(0) AS kind, source_time, key, body, 1 AS refused FROM %s
+    WHERE topic = @topic AND partition = @partition AND offset >= @from AND offset < @to AND NOT %%s
 )
-ORDER BY offset, refused LIMIT 1 BY offset`, table.Events.Stored(), table.DeadLetters.Stored(), verbatim)
+ORDER BY offset, part, refused LIMIT 1 BY offset, part`, table.Events.Stored(), table.DeadLetters.Stored())
 
 // pastReader reads records out of the tables. It asks for so many offsets at once as give some megabytes.
 type pastReader struct {
-	conn clickhouse.Conn
-	span map[ingest.PastPart]*int64
+	conn    clickhouse.Conn
+	span    map[ingest.PastPart]*int64
+	sources map[string]ingest.OpenSource
 }
 
-func newPastReader(conn clickhouse.Conn, parts []ingest.PastPart) *pastReader {
-	r := &pastReader{conn: conn, span: map[ingest.PastPart]*int64{}}
+func newPastReader(conn clickhouse.Conn, sources map[string]ingest.OpenSource, parts []ingest.PastPart) *pastReader {
+	r := &pastReader{conn: conn, span: map[ingest.PastPart]*int64{}, sources: sources}
 	for _, p := range parts {
 		span := int64(1024)
 		r.span[p] = &span
@@ -259,7 +291,7 @@ func (r *pastReader) next(ctx context.Context, part ingest.PastPart, from int64)
     SELECT offset FROM %s WHERE topic = @topic AND partition = @partition AND offset >= @from AND offset < @to
     UNION ALL
     SELECT offset FROM %s WHERE topic = @topic AND partition = @partition AND offset >= @from AND offset < @to AND NOT %s
-)`, table.Events.Stored(), table.DeadLetters.Stored(), verbatim), clickhouse.Named("topic", part.Topic), clickhouse.Named("partition", part.Partition),
+)`, table.Events.Stored(), table.DeadLetters.Stored(), verbatim(r.sources[part.Topic])), clickhouse.Named("topic", part.Topic), clickhouse.Named("partition", part.Partition),
 		clickhouse.Named("from", from), clickhouse.Named("to", part.End)).Scan(&n, &first)
 	if n == 0 {
 		first = part.End
@@ -268,22 +300,27 @@ func (r *pastReader) next(ctx context.Context, part ingest.PastPart, from int64)
 }
 
 func (r *pastReader) between(ctx context.Context, part ingest.PastPart, from, to int64) (records []*kgo.Record, size int, err error) {
-	rows, err := r.conn.Query(ctx, pastOf, clickhouse.Named("topic", part.Topic), clickhouse.Named("partition", part.Partition),
+	source := r.sources[part.Topic]
+	rows, err := r.conn.Query(ctx, fmt.Sprintf(pastOf, verbatim(source)), clickhouse.Named("topic", part.Topic), clickhouse.Named("partition", part.Partition),
 		clickhouse.Named("from", from), clickhouse.Named("to", to))
 	if err != nil {
 		return nil, 0, err
 	}
 	defer rows.Close()
 	for rows.Next() {
-		k := &kgo.Record{Topic: part.Topic, Partition: part.Partition}
+		place := flow.Place{Topic: part.Topic, Partition: part.Partition}
+		var kind int8
 		var at time.Time
 		var key, body string
-		if err := rows.Scan(&k.Offset, &at, &key, &body); err != nil {
+		if err := rows.Scan(&place.Offset, &place.Part, &kind, &at, &key, &body); err != nil {
 			return nil, 0, err
 		}
-		k.Timestamp, k.Key, k.Value = at, []byte(key), []byte(body)
 		size += len(key) + len(body)
-		records = append(records, k)
+		if kind > 0 && len(source.Targets) > 0 {
+			records = append(records, ingest.PastEvent(place, event.Topic(kind), at, []byte(body)))
+			continue
+		}
+		records = append(records, &kgo.Record{Topic: part.Topic, Partition: part.Partition, Offset: place.Offset, Timestamp: at, Key: []byte(key), Value: []byte(body)})
 	}
 	return records, size, rows.Err()
 }

@@ -26,8 +26,8 @@ import (
 	"github.com/afterclick/afterclick/schemas/migrate"
 )
 
-// short are the rules that tables are rebuilt with.
-var short = oracle.Rules{Gap: 10 * time.Minute, MaxLength: oracle.Default.MaxLength, Horizon: oracle.Default.Horizon}
+// shortRules are the rules that tables are rebuilt with.
+var shortRules = oracle.Rules{Gap: 10 * time.Minute, MaxLength: oracle.Default.MaxLength, Horizon: oracle.Default.Horizon}
 
 const shortGap = "session.gap=10m"
 
@@ -214,7 +214,7 @@ func TestRebuild(t *testing.T) {
 			if n := stop(); n < 20 {
 				t.Errorf("the views were read %d times", n)
 			}
-			s.expect(t, oracle.Of(short, decoded(t, records)))
+			s.expect(t, oracle.Of(shortRules, decoded(t, records)))
 			s.complete(t, len(records))
 			s.receipt(t, r.Config)
 			if n := s.count(t, "system.tables WHERE database = '"+s.database+"' AND name = 'stored_events'"); n != 1 {
@@ -224,7 +224,7 @@ func TestRebuild(t *testing.T) {
 			first.stop()
 			second.stop()
 			s.clean(t, r.Config, 1)
-			s.expect(t, oracle.Of(short, decoded(t, records)))
+			s.expect(t, oracle.Of(shortRules, decoded(t, records)))
 			if _, err := os.ReadDir(r.Config.DataDir + "/rebuild-g2"); !errors.Is(err, os.ErrNotExist) {
 				t.Errorf("a folder is left: %v", err)
 			}
@@ -290,7 +290,7 @@ func TestRebuildOutOfTheTables(t *testing.T) {
 				t.Errorf("%d records out of the tables, %d out of Kafka: the test shows nothing", past, log)
 			}
 			s.finish(t, dir)
-			s.expect(t, oracle.Of(short, decoded(t, records)))
+			s.expect(t, oracle.Of(shortRules, decoded(t, records)))
 			s.complete(t, len(records))
 			if again := s.ask(t, "SELECT toString((topic, partition, offset, reason, body)) FROM dead_letters"); again != refused {
 				t.Errorf("the dead letter was %s, and is %s", refused, again)
@@ -393,7 +393,7 @@ func TestRebuildIsKilled(t *testing.T) {
 			c.kill(t)
 			i.settle(t, 2)
 			stop()
-			s.expect(t, oracle.Of(short, decoded(t, records)))
+			s.expect(t, oracle.Of(shortRules, decoded(t, records)))
 			s.complete(t, len(records))
 			s.receipt(t, s.config(t, dir))
 		})
@@ -431,7 +431,7 @@ func TestSwitchIsFinishedLater(t *testing.T) {
 			if ok, err := migrate.Shown(t.Context(), s.conn, s.database, 2); !ok || err != nil {
 				t.Errorf("the views do not read generation 2 (%v)", err)
 			}
-			s.expect(t, oracle.Of(short, decoded(t, records)))
+			s.expect(t, oracle.Of(shortRules, decoded(t, records)))
 		})
 	}
 }
@@ -485,7 +485,7 @@ func TestKafkaRebuild(t *testing.T) {
 			sent()
 			i.settle(t, 2)
 			stop()
-			s.expect(t, oracle.Of(short, decoded(t, records)))
+			s.expect(t, oracle.Of(shortRules, decoded(t, records)))
 			s.complete(t, len(records))
 			s.receipt(t, r.Config)
 			i.stop()
