@@ -32,6 +32,9 @@ type Config struct {
 	// Ignored are variables of the environment that begin with our prefix and name no key. They are no error, because
 	// Kubernetes sets some for a service that is called afterclick.
 	Ignored []string `yaml:"-"`
+
+	// Generation of the tables that database, groups and topics are of, see At; 0: the first.
+	Generation uint16 `yaml:"-"`
 }
 
 // Kafka says how to reach the brokers.
