@@ -109,8 +109,8 @@ func (w *simWorld) start(s *simSlot) {
 	ctx, p.cancel = context.WithCancel(context.Background())
 	p.resume, _ = iter.Pull(func(yield func(string) bool) {
 		p.yield = yield
+		defer func() { p.ended = true }() // also when it panics: who resumes it is told, and must not wait for it
 		p.err = p.lane.run(ctx)
-		p.ended = true
 	})
 	p.story("starts")
 }
