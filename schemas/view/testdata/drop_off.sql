@@ -8,12 +8,11 @@ CREATE OR REPLACE VIEW drop_off
     browser LowCardinality(String) COMMENT 'Browser.',
     channel LowCardinality(String) COMMENT 'Marketing channel that brought the visitor.',
     country LowCardinality(String) COMMENT 'Country, ISO 3166-1 alpha-2.',
-    bot Bool COMMENT 'Whether the visitor is a machine.',
     sessions UInt64 COMMENT 'Sessions.'
 )
 AS SELECT toDate(s.start) AS day, toString(s.stage) AS stage, s.exit AS exit, s.checkout_step AS checkout_step, s.device AS device,
-    s.browser AS browser, s.channel AS channel, s.country AS country, s.bot AS bot, count() AS sessions
+    s.browser AS browser, s.channel AS channel, s.country AS country, count() AS sessions
 FROM sessions AS s
-WHERE s.end < now64(3, 'UTC') - toIntervalMinute(30)
+WHERE NOT s.bot AND s.end < now64(3, 'UTC') - toIntervalMinute(30)
 GROUP BY ALL
-COMMENT 'Where sessions ended that are over (quiet for more than 30 minutes): how many by day, deepest stage, last page and last step of the checkout. Those that ordered have stage order; all others dropped off. Leave machines out: WHERE NOT bot.'
+COMMENT 'Where sessions ended that are over (quiet for more than 30 minutes): how many by day, deepest stage, last page and last step of the checkout. Those that ordered have stage order; all others dropped off. Sessions of bots are left out.'
