@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
+
+	"github.com/afterclick/afterclick/schemas/table"
 )
 
 // Over says what goes through a funnel.
@@ -45,7 +47,7 @@ type Funnel struct {
 // FunnelStep is one step.
 type FunnelStep struct {
 	Name   string        // empty: the stage, or step 1, step 2, …
-	Stage  string        // over visits and journeys: one of the stages. Over clicks it stands for a condition.
+	Stage  string        // one of the stages; over clicks, a click that takes its session there
 	Where  []Condition   // over clicks: all must hold
 	Within time.Duration // of the step before; 0: no limit
 }
@@ -226,13 +228,14 @@ func (f *Funnel) clicks(q *question, by string) (string, error) {
 	for i, s := range f.Steps {
 		where := s.Where
 		if s.Stage != "" {
-			where = append([]Condition{{Field: "stage", Is: []string{s.Stage}}}, where...)
 			if _, err := named("stage", s.Stage, sessionStages); err != nil {
 				return "", err
 			}
-		}
-		if len(where) == 0 {
+		} else if len(where) == 0 {
 			return "", fmt.Errorf("%s has neither a stage nor a condition", f.name(i))
+		}
+		if s.Stage != "" && s.Stage != table.Visit.String() { // every click is part of a visit
+			where = append([]Condition{{Field: "stage", Is: []string{s.Stage}}}, where...)
 		}
 		c, err := all(q, where, clickField)
 		if err != nil {

@@ -373,3 +373,124 @@ func reference(f queries.Funnel, clicks []click) int {
 	}
 	return best
 }
+
+// TestFunnelOfStages: over visits and journeys, by dimensions, with exits; and what makes no sense is refused.
+func TestFunnelOfStages(t *testing.T) {
+	conn, insert := database(t)
+	ctx := context.Background()
+	at := func(hours int) event.Time { return second(hours * 3600) }
+	month := event.TimeOf(time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC))
+	b := table.NewBatch()
+	for i, s := range []table.Session{
+		{Device: "mobile", Exit: "/"},
+		{Device: "mobile", Cart: at(1), Exit: "/cart"},
+		{Device: "mobile", Cart: at(2), Order: at(1), Orders: []event.OrderID{"o3"}, Exit: "/thanks"}, // the cart came after
+		{Device: "desktop", Cart: at(1), Order: at(2), Orders: []event.OrderID{"o1", "o2"}, Exit: "/thanks"},
+		{Device: "desktop", Cart: at(1), Exit: "/faq"},
+		{Device: "desktop", Bot: true, Cart: at(1), Exit: "/bot"},
+		{Device: "desktop", Cart: at(1), Order: at(2), Orders: []event.OrderID{"o4"}, Exit: "/thanks"},
+	} {
+		s.Visitor, s.ID, s.Start, s.End, s.Stage = event.VisitorID(fmt.Sprint(i)), uint64(i+1), at(0), at(3), table.Visit
+		b.Sessions.Append(&s)
+	}
+	for _, j := range []table.Journey{
+		{Order: "o1", Placed: at(2), Shipped: at(26), Delivered: at(50), Reviewed: at(60), Carrier: "dhl"},
+		{Order: "o2", Placed: at(2), Carrier: "ups"},
+		{Order: "o3", Placed: at(1), Shipped: at(20), Carrier: "dhl"},
+		{Order: "o4", Placed: at(2), Shipped: at(30), Delivered: at(29), Contact: at(31), Carrier: "dhl"}, // told in the wrong order
+		{Order: "phone", Placed: at(5), Shipped: at(6), Contact: at(7), Delivered: at(8), Carrier: "ups"},
+	} {
+		j.Month = month
+		b.Journeys.Append(&j)
+	}
+	insert(b)
+	reached := func(f queries.Funnel) string {
+		t.Helper()
+		a, err := day(f).Ask(ctx, conn)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var out []string
+		for _, g := range a.Groups {
+			line := g.Value
+			for _, s := range g.Steps {
+				line += fmt.Sprintf(" %s %d (left %d, after %.0f s)", s.Name, s.Reached, s.Left, s.Median)
+			}
+			out = append(out, strings.TrimSpace(line))
+		}
+		return strings.Join(out, "; ")
+	}
+	stages := func(names ...string) (steps []queries.FunnelStep) {
+		for _, n := range names {
+			steps = append(steps, queries.FunnelStep{Stage: n})
+		}
+		return steps
+	}
+	for want, f := range map[string]queries.Funnel{
+		"visit 6 (left 1, after 0 s) cart 5 (left 3, after 3600 s) order 2 (left 0, after 3600 s)": {Over: queries.Visits, Steps: stages("visit", "cart", "order")},
+		"mobile visit 3 (left 1, after 0 s) cart 2 (left 0, after 5400 s); desktop visit 2 (left 0, after 0 s) cart 2 (left 0, after 3600 s)": {
+			Over: queries.Visits, Steps: stages("visit", "cart"), By: "device", Where: []queries.Condition{{Field: "exit", Is: []string{"/faq"}, Not: true}, {Field: "exit", Like: "/%"}}},
+		"visit 6 (left 3, after 0 s) order 3 (left 0, after 7200 s) ship 3 (left 2, after 86400 s) deliver 1 (left 0, after 86400 s) review 1 (left 0, after 36000 s)": {
+			Over: queries.Visits, Steps: stages("visit", "order", "ship", "deliver", "review")},
+		"order 5 (left 1, after 0 s) ship 4 (left 2, after 77400 s) deliver 2 (left 0, after 46800 s)": {Over: queries.Journeys, Steps: stages("order", "ship", "deliver")},
+		"dhl order 3 (left 0, after 0 s) ship 3 (left 0, after 86400 s); ups order 2 (left 1, after 0 s) ship 1 (left 0, after 3600 s)": {
+			Over: queries.Journeys, Steps: stages("order", "ship"), By: "carrier"},
+		"order 5 (left 3, after 0 s) ship 2 (left 0, after 36000 s)": {Over: queries.Journeys, Steps: []queries.FunnelStep{{Stage: "order"}, {Stage: "ship", Within: 20 * time.Hour}}},
+		// Of the one by phone somebody had asked before it came.
+		"ship 4 (left 3, after 0 s) deliver 1 (left 0, after 86400 s)": {Over: queries.Journeys, Strict: true, Steps: stages("ship", "deliver")},
+	} {
+		if got := reached(f); got != want {
+			t.Errorf("%+v\n got  %s\n want %s", f, got, want)
+		}
+	}
+	exits, err := day(queries.Funnel{Over: queries.Visits, Steps: stages("visit", "cart", "order")}).Exits(ctx, conn, 2)
+	if want := []queries.Exit{{"visit", "/", 1, 1}, {"cart", "/cart", 1, 2}, {"cart", "/faq", 1, 2}}; err != nil || !slices.Equal(exits, want) {
+		t.Errorf("exits %+v, want %+v, %v", exits, want, err)
+	}
+	one := stages("visit")
+	clicks := []queries.FunnelStep{{Where: isType("product")}}
+	for what, f := range map[string]queries.Funnel{
+		"1 to 32 steps":    {Over: queries.Visits},
+		"not \"orders\"":   {Over: "orders", Steps: one},
+		"stage \"nope\"":   {Over: queries.Visits, Steps: stages("nope")},
+		"a step is a":      {Over: queries.Visits, Steps: clicks},
+		"dimension":        {Over: queries.Visits, Steps: one, By: "device, 1); DROP TABLE stored_events"},
+		"field \"a') OR\"": {Over: queries.Sessions, Steps: []queries.FunnelStep{{Where: []queries.Condition{{Field: "a') OR"}}}}},
+		"neither a stage":  {Over: queries.Sessions, Steps: make([]queries.FunnelStep, 1)},
+		"both values":      {Over: queries.Sessions, Steps: []queries.FunnelStep{{Where: []queries.Condition{{Field: "type", Is: []string{"a"}, Like: "b"}}}}},
+		"negative":         {Over: queries.Sessions, Steps: clicks, Within: -1},
+	} {
+		if _, err := day(f).Ask(ctx, conn); err == nil || !strings.Contains(err.Error(), what) {
+			t.Errorf("%+v: %v, want %q", f, err, what)
+		}
+	}
+	if _, err := (queries.Funnel{Over: queries.Visits, Steps: one}).Ask(ctx, conn); err == nil || !strings.Contains(err.Error(), "is empty") {
+		t.Error(err)
+	}
+}
+
+// TestValuesAreBound: whatever is asked for is a value, and nothing but that.
+func TestValuesAreBound(t *testing.T) {
+	conn, insert := database(t)
+	b := table.NewBatch()
+	nasty := []string{"it's", `a\b`, "tab\there", "two\nlines", "') OR 1=1 --", "{p1:String}", "ß%_", `\N`, ""}
+	for i, n := range nasty {
+		id := event.VisitorID(fmt.Sprint(i))
+		b.Sessions.Append(&table.Session{Visitor: id, ID: uint64(i + 1), Start: second(0), End: second(1), Stage: table.Visit, Landing: n})
+		body, err := json.Marshal(map[string]any{"properties": map[string]string{n: n}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.Events.Append(&table.Event{Topic: "clickstream", Offset: int64(i), Kind: event.Clickstream, Status: table.Accepted, Visitor: id,
+			Header: event.Header{Type: "page", Time: second(0)}, Product: event.ProductID(n), Body: body})
+	}
+	insert(b)
+	for _, n := range nasty {
+		f := queries.Funnel{Over: queries.Sessions, Where: []queries.Condition{{Field: "landing", Is: []string{n}}}, Steps: []queries.FunnelStep{
+			{Where: []queries.Condition{{Field: "product", Is: []string{n, "other"}}, {Field: "property." + n, Is: []string{n}}}}}}
+		a, err := day(f).Ask(context.Background(), conn)
+		if err != nil || len(a.Groups) != 1 || a.Groups[0].Steps[0].Reached != 1 {
+			t.Errorf("%q: %+v, %v", n, a, err)
+		}
+	}
+}

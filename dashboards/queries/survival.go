@@ -23,6 +23,9 @@ import (
 // if it had not been cancelled. So the estimate is the share of all who entered, and not of those who were not cancelled. (The risk set
 // of Fine and Gray, 1999, where the end of watching is known of all.)
 //
+// The estimate takes journeys that entered at different times to be alike. Where nothing moves at weekends they are not, so ask over
+// whole weeks, and two at least: the fewer, the more the newest are judged by what the others did on other weekdays.
+//
 // What got to To before From was told counts as having taken no time.
 type Survival struct {
 	From, To     string    // stages of journeys, such as order, ship, deliver, review
