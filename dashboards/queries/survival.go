@@ -30,7 +30,7 @@ import (
 type Survival struct {
 	From, To     string    // stages of journeys, such as order, ship, deliver, review
 	Since, Until time.Time // of entering
-	Now          time.Time // until when journeys were watched; zero: the server's time
+	Now          time.Time // until when journeys were watched; zero: until the last event that is known of any
 	By           string    // a dimension of journeys, or entered_day, entered_week, entered_month; empty: all in one group
 	Where        []Condition
 	Horizons     []time.Duration // at which shares are wanted, ascending
@@ -167,12 +167,14 @@ func (s *Survival) sql() (*question, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
-	now := "now64(3, 'UTC')"
+	// What is on its way to the tables is not known yet, so it is not the server's time.
+	now := "(SELECT ifNull(least(max(last_event), now64(3, 'UTC')), now64(3, 'UTC')) FROM journeys WHERE month >= toStartOfMonth(SINCE))"
 	if !s.Now.IsZero() {
 		now = q.moment(s.Now)
 	}
 	// Beyond the last horizon it does not matter what became of a journey, only that it was watched.
-	return q, strings.NewReplacer("VALUE", value, "FROM_", from, "TO_", to, "NOW", now, "SINCE", q.moment(s.Since), "UNTIL", q.moment(s.Until),
+	since := q.moment(s.Since)
+	return q, strings.NewReplacer("VALUE", value, "FROM_", from, "TO_", to, "NOW", strings.ReplaceAll(now, "SINCE", since), "SINCE", since, "UNTIL", q.moment(s.Until),
 		"WHERE_", where, "RES", fmt.Sprint(s.Resolution.Milliseconds()), "LAST", fmt.Sprint(int64(last/s.Resolution)), "MOST", fmt.Sprint(s.Most)).Replace(
 		`SELECT value, count() OVER () AS groups, sum(n) AS entered, sum(n_done) AS done, sum(n_cancelled) AS cancelled,
     groupArray(took) AS took, groupArray(n_got) AS got, groupArray(n - n_got) AS left
