@@ -21,3 +21,16 @@ func Estimate(lives []Life, horizons ...time.Duration) ([]Moment, []Share) {
 	}
 	return c, shares
 }
+
+// SQL is what the funnel asks.
+func (f Funnel) SQL() (string, error) {
+	_, sql, err := f.sql()
+	return sql, err
+}
+
+// SQL is what is asked.
+func (s Survival) SQL() (string, error) {
+	s.complete()
+	_, sql, err := s.sql()
+	return sql, err
+}

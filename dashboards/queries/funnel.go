@@ -78,20 +78,9 @@ type Reached struct {
 // Ask asks the connection's database.
 func (f Funnel) Ask(ctx context.Context, conn clickhouse.Conn) (FunnelAnswer, error) {
 	var a FunnelAnswer
-	q, units, err := f.units("")
+	q, sql, err := f.sql()
 	if err != nil {
 		return a, err
-	}
-	reached, median, p90 := []string{"countIf(level >= 1)"}, []string{"0."}, []string{"0."}
-	for i := 2; i <= len(f.Steps); i++ {
-		took := fmt.Sprintf("((times[%d] - times[%d]) / 1000, level >= %d)", i, i-1, i)
-		reached = append(reached, fmt.Sprintf("countIf(level >= %d)", i))
-		median = append(median, "ifNotFinite(quantileIf(0.5)"+took+", 0)")
-		p90 = append(p90, "ifNotFinite(quantileIf(0.9)"+took+", 0)")
-	}
-	most := f.Most
-	if most == 0 {
-		most = 20
 	}
 	var rows []struct {
 		Value   string    `ch:"value"`
@@ -100,15 +89,7 @@ func (f Funnel) Ask(ctx context.Context, conn clickhouse.Conn) (FunnelAnswer, er
 		P90     []float64 `ch:"p90"`
 		Groups  uint64    `ch:"groups"`
 	}
-	err = q.ask(ctx, conn, &rows, fmt.Sprintf(`SELECT value, [%s] AS reached,
-    [%s] AS median,
-    [%s] AS p90, count() OVER () AS groups
-FROM (%s)
-WHERE level >= 1
-GROUP BY value
-ORDER BY reached[1] DESC, value
-LIMIT %d`, strings.Join(reached, ", "), strings.Join(median, ", "), strings.Join(p90, ", "), units, most))
-	if err != nil {
+	if err := q.ask(ctx, conn, &rows, sql); err != nil {
 		return a, fmt.Errorf("ask for a funnel: %w", err)
 	}
 	for _, r := range rows {
@@ -127,6 +108,32 @@ LIMIT %d`, strings.Join(reached, ", "), strings.Join(median, ", "), strings.Join
 		a.More = int(r.Groups) - len(rows)
 	}
 	return a, nil
+}
+
+func (f *Funnel) sql() (*question, string, error) {
+	q, units, err := f.units("")
+	if err != nil {
+		return nil, "", err
+	}
+	reached, median, p90 := []string{"countIf(level >= 1)"}, []string{"0."}, []string{"0."}
+	for i := 2; i <= len(f.Steps); i++ {
+		took := fmt.Sprintf("((times[%d] - times[%d]) / 1000, level >= %d)", i, i-1, i)
+		reached = append(reached, fmt.Sprintf("countIf(level >= %d)", i))
+		median = append(median, "ifNotFinite(quantileIf(0.5)"+took+", 0)")
+		p90 = append(p90, "ifNotFinite(quantileIf(0.9)"+took+", 0)")
+	}
+	most := f.Most
+	if most == 0 {
+		most = 20
+	}
+	return q, fmt.Sprintf(`SELECT value, [%s] AS reached,
+    [%s] AS median,
+    [%s] AS p90, count() OVER () AS groups
+FROM (%s)
+WHERE level >= 1
+GROUP BY value
+ORDER BY reached[1] DESC, value
+LIMIT %d`, strings.Join(reached, ", "), strings.Join(median, ", "), strings.Join(p90, ", "), units, most), nil
 }
 
 // Exit is a page that sessions ended on.

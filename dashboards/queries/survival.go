@@ -80,12 +80,7 @@ type Moment struct {
 // Ask asks the connection's database.
 func (s Survival) Ask(ctx context.Context, conn clickhouse.Conn) (SurvivalAnswer, error) {
 	var a SurvivalAnswer
-	if s.Resolution == 0 {
-		s.Resolution = time.Hour
-	}
-	if s.Most == 0 {
-		s.Most = 50
-	}
+	s.complete()
 	q, sql, err := s.sql()
 	if err != nil {
 		return a, err
@@ -123,6 +118,15 @@ func (s Survival) Ask(ctx context.Context, conn clickhouse.Conn) (SurvivalAnswer
 		a.Groups, a.More = append(a.Groups, g), int(r.Groups)-len(rows)
 	}
 	return a, nil
+}
+
+func (s *Survival) complete() {
+	if s.Resolution == 0 {
+		s.Resolution = time.Hour
+	}
+	if s.Most == 0 {
+		s.Most = 50
+	}
 }
 
 func (s *Survival) sql() (*question, string, error) {

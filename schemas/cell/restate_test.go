@@ -156,3 +156,26 @@ func count(t *testing.T, conn clickhouse.Conn, query string) (n uint64) {
 	}
 	return n
 }
+
+// TestRunRestates: a refresher that runs notes past days by itself.
+func TestRunRestates(t *testing.T) {
+	conn, w, r := start(t)
+	b := table.NewBatch()
+	day := event.TimeOf(time.Date(2026, 3, 14, 10, 0, 0, 0, time.UTC))
+	b.Sessions.Append(&table.Session{Visitor: "a", Start: day, End: day, Stage: table.Visit, Events: 1, Revision: 1})
+	if err := w.Insert(t.Context(), b); err != nil {
+		t.Fatal(err)
+	}
+	r.Every, r.Older, r.Restate = time.Millisecond, time.Millisecond, time.Millisecond
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error)
+	go func() { done <- r.Run(ctx) }()
+	for deadline := time.Now().Add(time.Minute); count(t, conn, "SELECT count() FROM stated WHERE metric = 'sessions' AND value = 1") == 0; {
+		if time.Now().After(deadline) {
+			t.Fatal("nothing is noted")
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	cancel()
+	<-done
+}
