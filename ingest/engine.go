@@ -25,7 +25,9 @@ import (
 type Engine struct {
 	cfg     Config
 	Metrics Metrics
+	sources []OpenSource
 	groups  map[string][]string // our groups with the topics that they read, of the parts that run
+	members map[string][]string // our groups with the names of our lanes in them, of the parts that run
 	quiet   []*atomic.Bool
 	counts  partitionCounts
 	ready   atomic.Bool
@@ -37,14 +39,18 @@ func New(cfg Config) (*Engine, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, fmt.Errorf("engine: %w", err)
 	}
-	e := &Engine{cfg: cfg, groups: map[string][]string{}}
+	e := &Engine{cfg: cfg, groups: map[string][]string{}, members: map[string][]string{}}
+	var err error
+	if e.sources, err = cfg.OpenSources(); err != nil {
+		return nil, fmt.Errorf("engine: %w", err)
+	}
 	t := &e.cfg.Topics
 	for _, part := range cfg.Parts {
 		switch part {
 		case PartRoutes:
-			e.groups[e.group(part)] = e.routed()
+			e.groups[e.group(part)] = cfg.routed()
 		case PartSessions:
-			e.groups[e.group(part)] = []string{e.clicks()}
+			e.groups[e.group(part)] = []string{cfg.clicks()}
 		case PartJourneys:
 			e.groups[e.group(part)] = []string{t.Journeys}
 		default:
@@ -55,24 +61,6 @@ func New(cfg Config) (*Engine, error) {
 }
 
 func (e *Engine) group(part string) string { return e.cfg.Prefix + "." + part }
-
-// clicks is the topic that SESSION reads.
-func (e *Engine) clicks() string {
-	if e.cfg.KeyedByVisitor {
-		return e.cfg.Topics.Clickstream
-	}
-	return e.cfg.Topics.Clicks
-}
-
-// routed are the source topics that ROUTE reads.
-func (e *Engine) routed() (topics []string) {
-	for _, kind := range event.SourceTopics {
-		if kind != event.Clickstream || !e.cfg.KeyedByVisitor {
-			topics = append(topics, e.cfg.Topics.Source(kind))
-		}
-	}
-	return topics
-}
 
 // Run blocks until ctx ends, then finishes the epochs at hand. An error means that the instance cannot work at all; whatever may
 // pass is retried.
@@ -88,9 +76,10 @@ func (e *Engine) Run(ctx context.Context) error {
 			return
 		}
 		for i := range lanes {
-			name := fmt.Sprintf("%s.%s-%d", e.group(part), e.cfg.Instance, i)
+			name := laneName(e.group(part), e.cfg.Instance, i)
 			quiet := &atomic.Bool{}
 			e.quiet = append(e.quiet, quiet)
+			e.members[e.group(part)] = append(e.members[e.group(part)], name)
 			group.Go(func() error { return e.keepRunning(ctx, name, quiet, run) })
 		}
 	}
@@ -139,11 +128,17 @@ func guard(run func() error) (err error) {
 	return run()
 }
 
-func (e *Engine) lane(name string, s *session, t task, quiet *atomic.Bool, reassign func(context.Context) error) *lane {
+// lane has the effects that do not depend on where records come from; link adds the others.
+func (e *Engine) lane(name string, t task, quiet *atomic.Bool) *lane {
 	return &lane{
-		name: name, task: t, well: func() { e.failing.Delete(name) }, every: e.cfg.Epoch, most: e.cfg.EpochRecords, grace: e.cfg.Grace, metrics: &e.Metrics, log: e.cfg.Log, quiet: quiet,
-		do: effects{poll: s.poll, insert: e.cfg.Insert, commit: s.commit, abort: s.abort, lease: s.lease, reassign: reassign, now: time.Now, within: context.WithTimeout},
+		name: name, task: t, well: func() { e.failing.Delete(name) }, waits: func(err error) { e.failing.Store(name, err) }, every: e.cfg.Epoch, most: e.cfg.EpochRecords, grace: e.cfg.Grace, metrics: &e.Metrics, log: e.cfg.Log, quiet: quiet,
+		do: effects{insert: e.cfg.Insert, now: time.Now, within: context.WithTimeout, rest: rest},
 	}
+}
+
+func (l *lane) link(s *session, reassign func(context.Context) error) *lane {
+	l.do.poll, l.do.commit, l.do.abort, l.do.lease, l.do.reassign = s.poll, s.commit, s.abort, s.lease, reassign
+	return l
 }
 
 func (e *Engine) runRouter(ctx context.Context, name string, quiet *atomic.Bool) error {
@@ -153,7 +148,7 @@ func (e *Engine) runRouter(ctx context.Context, name string, quiet *atomic.Bool)
 		return err
 	}
 	defer s.close()
-	t := newRouter(&e.cfg, &e.Metrics, e.counts)
+	t := newRouter(&e.cfg, &e.Metrics, e.sources, e.counts)
 	admin := kadm.NewClient(s.client)
 	lags, asked := map[string]map[int32]int64{}, map[string]time.Time{} // Kafka is asked once a second and topic
 	t.ended = func(topic string, partition int32) bool {
@@ -187,26 +182,34 @@ func (e *Engine) runRouter(ctx context.Context, name string, quiet *atomic.Bool)
 		}
 		return nil
 	}
-	return e.lane(name, s, t, quiet, reassign).run(ctx)
+	return e.lane(name, t, quiet).link(s, reassign).run(ctx)
 }
 
-func (e *Engine) runSessions(ctx context.Context, name string, quiet *atomic.Bool) error {
-	t := keyedTopics{input: e.clicks(), carries: []event.Topic{event.Clickstream}, changelog: e.cfg.Topics.SessionStates,
+func (e *Engine) sessionTopics() keyedTopics {
+	t := keyedTopics{input: e.cfg.clicks(), carries: []event.Topic{event.Clickstream}, changelog: e.cfg.Topics.SessionStates,
 		messages: e.cfg.Topics.Journeys, messagePartitions: e.counts[e.cfg.Topics.Journeys]}
 	if e.cfg.KeyedByVisitor {
 		t.direct = event.Clickstream
 	}
-	return e.runMachine(ctx, name, PartSessions, t, e.cfg.NewSession(), 1, quiet)
+	return t
+}
+
+func (e *Engine) runSessions(ctx context.Context, name string, quiet *atomic.Bool) error {
+	return e.runMachine(ctx, name, PartSessions, e.sessionTopics(), e.cfg.NewSession(), quiet)
 }
 
 func (e *Engine) runJourneys(ctx context.Context, name string, quiet *atomic.Bool) error {
 	t := keyedTopics{input: e.cfg.Topics.Journeys, carries: []event.Topic{event.Orders, event.Deliveries, event.Reviews, event.Touches},
 		changelog: e.cfg.Topics.JourneyStates}
-	return e.runMachine(ctx, name, PartJourneys, t, e.cfg.NewJourney(), 3, quiet)
+	return e.runMachine(ctx, name, PartJourneys, t, e.cfg.NewJourney(), quiet)
 }
 
-// runMachine runs a lane of a machine that is fed by so many source topics.
-func (e *Engine) runMachine(ctx context.Context, name, part string, topics keyedTopics, m Machine, sources int, quiet *atomic.Bool) error {
+func (e *Engine) restorer(group string, topics keyedTopics) *restorer {
+	return &restorer{cfg: &e.cfg, group: group, topics: topics, metrics: &e.Metrics, log: e.cfg.Log, sources: e.cfg.feeding(topics.input), budget: state.NewBudget(e.cfg.StateMemory)}
+}
+
+// runMachine runs a lane of a machine.
+func (e *Engine) runMachine(ctx context.Context, name, part string, topics keyedTopics, m Machine, quiet *atomic.Bool) error {
 	group := e.group(part)
 	s, err := openSession(ctx, &e.cfg, group, name, []string{topics.input}, e.cfg.Log)
 	if err != nil {
@@ -216,14 +219,11 @@ func (e *Engine) runMachine(ctx context.Context, name, part string, topics keyed
 	ctx, cancel := context.WithCancel(ctx)
 	t := newKeyed(&e.cfg, &e.Metrics, topics, m)
 	defer func() { t.gauges.report(gauges{}, &e.Metrics) }()
-	r := &restorer{cfg: &e.cfg, group: group, topics: topics, metrics: &e.Metrics, log: e.cfg.Log, sources: sources, budget: state.NewBudget(e.cfg.StateMemory)}
-	if topics.direct != 0 {
-		r.sources = 0
-	}
+	r := e.restorer(group, topics)
 	a := newAssignment(s, t, r)
 	defer a.close()
 	defer cancel()
-	return e.lane(name, s, t, quiet, a.apply).run(ctx)
+	return e.lane(name, t, quiet).link(s, a.apply).run(ctx)
 }
 
 // Failing returns the lanes that cannot work, with the error that stopped each last.
