@@ -5,8 +5,9 @@ STATICCHECK := go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # Packages with goroutines that share memory.
 RACE := ./ingest/... ./schemas/writer/...
 
-# How often make chaos kills an instance.
+# How often make chaos kills an instance, and on how many brokers they work.
 KILLS ?= 50
+BROKERS ?= 3
 
 # How many seeds make sim runs, and how many minutes make soak takes.
 SEEDS ?= 10000
@@ -22,9 +23,11 @@ demo: build
 test:
 	go test -timeout 30m ./...
 
-# Three instances on three brokers of a real Kafka, one or the other killed every few seconds under load. Needs Java and Maven.
+# One to three instances on three brokers of a real Kafka (or one: BROKERS=1), one or the other killed every few seconds under load, and
+# ClickHouse killed, stopped and slow. Needs Java and Maven. Ends with kills=… lost=… doubled=….
 chaos:
-	CI=true go test -timeout 2h -count 1 -v -run '^TestChaos$$' ./deploy/pipeline -kills $(KILLS)
+	@go test -c -o bin/pipeline.test ./deploy/pipeline
+	@cd deploy/pipeline && CI=true ../../bin/pipeline.test -test.run '^TestChaos$$' -test.timeout 2h -kills $(KILLS) -brokers $(BROKERS)
 
 # The engine against Kafka and ClickHouse in memory, with everything that can go wrong, one run for each seed. Ends with
 # seeds=… differences=… faults=…, and a story for each difference.
