@@ -9,11 +9,14 @@ RACE := ./ingest/... ./schemas/writer/...
 KILLS ?= 50
 BROKERS ?= 3
 
+# How many open journeys make bench-restart restarts with.
+JOURNEYS ?= 1000000
+
 # How many seeds make sim runs, and how many minutes make soak takes.
 SEEDS ?= 10000
 MINUTES ?= 60
 
-.PHONY: demo test chaos sim soak build bench lint race clean
+.PHONY: demo test chaos sim soak build bench bench-restart lint race clean
 
 # Everything on this machine, with nothing installed but Go and npm. DEMO=--once ends when all is in the tables.
 demo: build
@@ -46,6 +49,12 @@ build:
 # How fast the click path is on this machine: a table, and as the last line key=value for scripts. BENCH=--help says what can be chosen.
 bench: build
 	@go run ./deploy/bench $(BENCH)
+
+# How long run takes to go on with a million open journeys, from the local store and from the changelog, and the memory that takes: a
+# table, and as the last line key=value. Needs Java and Maven.
+bench-restart:
+	@go test -c -o bin/pipeline.test ./deploy/pipeline
+	@cd deploy/pipeline && CI=true ../../bin/pipeline.test -test.run '^TestRestart$$' -test.timeout 2h -journeys $(JOURNEYS)
 
 lint:
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "gofmt -w these: $$unformatted"; exit 1; fi

@@ -282,6 +282,12 @@ func (s *site) wait(t *testing.T, events int) {
 // and cell there, both ways, in the engine. It returns how many rows are missing, and how many are there that should not be.
 func (s *site) expect(t *testing.T, want oracle.Tables) (lost, doubled int) {
 	t.Helper()
+	return s.expectOf(t, want, "sessions", "identities", "journeys", "reviews", "funnel", "delivery", "reputation")
+}
+
+// expectOf is expect of some views.
+func (s *site) expectOf(t *testing.T, want oracle.Tables, views ...string) (lost, doubled int) {
+	t.Helper()
 	conn, options := s.house.fresh(t)
 	if _, err := migrate.Up(t.Context(), options); err != nil {
 		t.Fatal(err)
@@ -323,7 +329,7 @@ func (s *site) expect(t *testing.T, want oracle.Tables) (lost, doubled int) {
 		"delivery": " REPLACE (round(days_late, 6) AS days_late, round(days_early, 6) AS days_early, " +
 			"round(warehouse_seconds, 6) AS warehouse_seconds, round(carrier_seconds, 6) AS carrier_seconds)",
 	}
-	for _, view := range []string{"sessions", "identities", "journeys", "reviews", "funnel", "delivery", "reputation"} {
+	for _, view := range views {
 		missing, extra := s.same(t, view, fmt.Sprintf("SELECT *%s FROM %s.%s", sums[view], s.database, view),
 			fmt.Sprintf("SELECT *%s FROM %s.%s", sums[view], options.Auth.Database, view))
 		lost, doubled = lost+missing, doubled+extra
