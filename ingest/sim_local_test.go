@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"bytes"
+	"errors"
 
 	"github.com/afterclick/afterclick/ingest/sim"
 	"github.com/afterclick/afterclick/ingest/state"
@@ -32,7 +33,7 @@ func (p *simLane) checkpoint() {
 	}
 	for id := range w.counts[p.keyed.topics.input] {
 		part := p.keyed.parts[id]
-		if part == nil || w.r.IntN(4) > 0 || !p.member.Has(sim.Partition{Topic: p.keyed.topics.input, ID: id}) {
+		if part == nil || p.diskless[id] || w.r.IntN(4) > 0 || !p.member.Has(sim.Partition{Topic: p.keyed.topics.input, ID: id}) {
 			continue // another lane of the instance would wait until this one has let go of it
 		}
 		at := sim.Partition{Topic: p.keyed.topics.changelog, ID: id}
@@ -76,6 +77,42 @@ func (p *simLane) open(at sim.Partition) (s *state.Store, from int64) {
 		s.Put([]byte(key), kept, keptExpires(kept))
 	}
 	return s, l.mark
+}
+
+var errFull = errors.New("local store: no space left on device")
+
+// fillDisk: the disk is full, so the local store of a partition is given up. Either memory has all states and goes on, or some were on
+// disk alone: then the store is useless, and whatever the lane has made of it must not be committed.
+func (p *simLane) fillDisk() {
+	w := p.w
+	if p.keyed == nil || p.zombie() {
+		return
+	}
+	id := int32(w.r.IntN(int(w.counts[p.keyed.topics.input])))
+	part := p.keyed.parts[id]
+	if part == nil || p.diskless[id] {
+		return
+	}
+	full, away := w.dice.Hit(sim.DiskFull, 150), w.dice.Hit(sim.DiskFullAway, 150)
+	if !full && !away {
+		return
+	}
+	at := sim.Partition{Topic: p.keyed.topics.changelog, ID: id}
+	delete(p.slot.instance.disk.complete, at)
+	delete(p.slot.instance.disk.begun, at)
+	p.diskless[id] = true
+	if away {
+		w.dice.Count(sim.DiskFullAway)
+		p.story("has no room on disk for %v, and had states there alone", at)
+		why := errFull
+		if w.plant.silent {
+			why = nil
+		}
+		part.store.Break(why)
+		return
+	}
+	w.dice.Count(sim.DiskFull)
+	p.story("has no room on disk for %v", at)
 }
 
 // forgets: deletions before this offset are dropped, so no local store with an older mark may be used any more. In the real one that
