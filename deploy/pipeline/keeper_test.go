@@ -229,15 +229,15 @@ func (k *keeper) stop(t *testing.T) {
 	}
 }
 
-// receipt runs `afterclick verify`. A broker that has just been killed is a reason to ask again.
-func (s *site) receipt(t *testing.T, binary string) (all verify.Topic) {
+// verified runs `afterclick verify`. A broker that has just been killed is a reason to ask again.
+func (s *site) verified(t *testing.T, binary string) (code int, r verify.Report) {
 	t.Helper()
 	args := []string{"verify", "--format", "json"}
 	for _, setting := range s.settings {
 		args = append(args, "-s", setting)
 	}
 	var out, said bytes.Buffer
-	code := 2
+	code = 2
 	for attempt := 0; code == 2 && attempt < 5; attempt++ {
 		out.Reset()
 		cmd := exec.CommandContext(t.Context(), binary, args...)
@@ -245,11 +245,16 @@ func (s *site) receipt(t *testing.T, binary string) (all verify.Topic) {
 		cmd.Run()
 		code = cmd.ProcessState.ExitCode()
 	}
-	var r verify.Report
 	if err := json.Unmarshal(out.Bytes(), &r); err != nil {
-		t.Errorf("verify: exit code %d, %v: %s", code, err, said.String())
-		return all
+		t.Fatalf("verify: exit code %d, %v: %s", code, err, said.String())
 	}
+	return code, r
+}
+
+// receipt fails the test if anything is missing, doubled, stray or altered. It returns the sums of all topics.
+func (s *site) receipt(t *testing.T, binary string) (all verify.Topic) {
+	t.Helper()
+	code, r := s.verified(t, binary)
 	if code != 0 || !r.Clean {
 		t.Errorf("verify: exit code %d, %+v, %v", code, r.Topics, r.Findings[:min(len(r.Findings), 10)])
 	}
