@@ -143,7 +143,7 @@ func (w *simWorld) undisturbed() error {
 		group := w.groups[part]
 		for id := range w.counts[topics.input] {
 			task := newKeyed(&w.cfg, &Metrics{}, topics, w.machine(part))
-			p := newPartition(id, state.New(), position{Version: positionVersion, Generation: w.cfg.Generation, Clock: w.clock(part)}, w.now)
+			p := newPartition(id, state.New(), nil, position{Version: positionVersion, Generation: w.cfg.Generation, Clock: w.clock(part)}, w.now)
 			task.parts[id] = p
 			e := newEpoch()
 			e.reset(w.now)
@@ -201,7 +201,7 @@ func (w *simWorld) clock(part string) clock {
 func (w *simWorld) states(part string, id int32, task *keyed, p *partition) error {
 	topics := w.topicsOf(part)
 	at := sim.Partition{Topic: topics.changelog, ID: id}
-	c := newReplay(topics, part, id, state.New(), false, position{Version: positionVersion, Generation: w.cfg.Generation, Clock: w.clock(part)})
+	c := newReplay(topics, part, id, state.New(), false, heldSet{}, position{Version: positionVersion, Generation: w.cfg.Generation, Clock: w.clock(part)})
 	records, _ := w.kafka.Fetch(at, 0, 1<<30)
 	for _, r := range records {
 		if err := c.take(r); err != nil {

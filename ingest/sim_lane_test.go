@@ -399,9 +399,9 @@ func (p *simLane) restore(id int32) *simRestore {
 	if topics.direct != 0 {
 		sources = 0
 	}
-	store, from := p.open(at)
+	store, held, from := p.open(at)
 	return &simRestore{offset: -1, at: at, next: from, barrier: w.kafka.Append(&kgo.Record{Topic: at.Topic, Partition: id, Key: []byte(barrierKey), Value: []byte("b")}),
-		replay: newReplay(topics, p.slot.part, id, store, from > 0, position{Version: positionVersion, Generation: w.cfg.Generation, Clock: clock{topics: sources}})}
+		replay: newReplay(topics, p.slot.part, id, store, from > 0, held, position{Version: positionVersion, Generation: w.cfg.Generation, Clock: clock{topics: sources}})}
 }
 
 // restoreSome reads some more records; nil until all are read and the group's offset is stable.

@@ -56,12 +56,12 @@ func (p *simLane) checkpoint() {
 }
 
 // open returns what the disk has of a partition, and where to read on.
-func (p *simLane) open(at sim.Partition) (s *state.Store, from int64) {
+func (p *simLane) open(at sim.Partition) (s *state.Store, held heldSet, from int64) {
 	w, disk := p.w, p.slot.instance.disk
 	delete(disk.begun, at)
-	s = state.New()
+	s, held = state.New(), heldSet{}
 	if p.zombie() {
-		return s, 0
+		return s, held, 0
 	}
 	if l := disk.complete[at]; l != nil && w.dice.Hit(sim.LocalLost, 5) {
 		w.dice.Count(sim.LocalLost)
@@ -70,13 +70,14 @@ func (p *simLane) open(at sim.Partition) (s *state.Store, from int64) {
 	}
 	l := disk.complete[at]
 	if l == nil {
-		return s, 0
+		return s, held, 0
 	}
 	w.dice.Count(sim.LocalUsed)
 	for key, kept := range l.states {
 		s.Put([]byte(key), kept, keptExpires(kept))
+		held.note(state.Hash([]byte(key)), kept)
 	}
-	return s, l.mark
+	return s, held, l.mark
 }
 
 var errFull = errors.New("local store: no space left on device")

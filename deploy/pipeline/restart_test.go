@@ -98,6 +98,7 @@ type restartLife struct {
 	states   int           // restored,
 	local    int           // ... of them from the local store,
 	records  int           // ... after so many records of the changelog
+	cpu      time.Duration // of the process until resumed, user and system: what the machine has to spare does not change it
 	peak     int64         // memory, bytes
 }
 
@@ -147,7 +148,11 @@ func restart(t *testing.T, plan restartPlan) string {
 		sendAll(plan.further, func(i int) *event.Event { return &following[i] })
 		until(t, 2*time.Minute, "what came after the checkpoint is in the tables", there(len(events)))
 		settled := s.committed(t, s.prefix+".journeys")
-		until(t, time.Minute, "it is committed", func() bool { before := settled; settled = s.committed(t, s.prefix+".journeys"); return before == settled })
+		until(t, time.Minute, "it is committed", func() bool {
+			before := settled
+			settled = s.committed(t, s.prefix+".journeys")
+			return before == settled
+		})
 		p.Process.Signal(syscall.SIGKILL)
 		<-p.ended
 		if from == "changelog" {
@@ -169,7 +174,7 @@ func restart(t *testing.T, plan restartPlan) string {
 				l.first = time.Since(begin)
 			}
 			if n >= len(events) {
-				l.resumed = time.Since(begin)
+				l.resumed, l.cpu = time.Since(begin), cpu(t, p.Process.Pid)
 			}
 			if time.Now().After(end) {
 				t.Fatalf("it does not go on: %d of %d events\n%s", n, len(events), p.output())
@@ -213,10 +218,10 @@ func restart(t *testing.T, plan restartPlan) string {
 
 	fmt.Printf("%d open journeys, fed in %.0f s; %d events after the last checkpoint, %d while it was away; %d partitions, one lane of journeys\n", plan.journeys, fed.Seconds(),
 		plan.further, plan.further, partitions)
-	fmt.Printf("%-12s %14s %12s %11s %13s %10s %12s %10s\n", "states from", "states.memory", "restored s", "first row s", "all rows s", "local", "changelog", "peak MB")
+	fmt.Printf("%-12s %14s %12s %11s %13s %8s %10s %12s %10s\n", "states from", "states.memory", "restored s", "first row s", "all rows s", "CPU s", "local", "changelog", "peak MB")
 	worst := map[string]time.Duration{}
 	for _, l := range lives {
-		fmt.Printf("%-12s %14s %12.2f %11.2f %13.2f %10d %12d %10.0f\n", l.from, l.memory, l.restored.Seconds(), l.first.Seconds(), l.resumed.Seconds(), l.local, l.records,
+		fmt.Printf("%-12s %14s %12.2f %11.2f %13.2f %8.2f %10d %12d %10.0f\n", l.from, l.memory, l.restored.Seconds(), l.first.Seconds(), l.resumed.Seconds(), l.cpu.Seconds(), l.local, l.records,
 			float64(l.peak)/1e6)
 		worst[l.from] = max(worst[l.from], l.first)
 		if limit := map[string]time.Duration{"local store": fromLocal, "changelog": fromChangelog}[l.from]; plan.promised && l.first > limit {
@@ -240,4 +245,19 @@ func peak(t *testing.T, pid int) (bytesUsed int64) {
 		t.Fatal(err)
 	}
 	return bytesUsed << 10
+}
+
+// cpu is the time that a process has used.
+func cpu(t *testing.T, pid int) time.Duration {
+	t.Helper()
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The name in parentheses may have spaces; state is the first field behind it, utime the twelfth. The unit is 10 ms on every Linux.
+	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
+	var user, system time.Duration
+	fmt.Sscan(fields[11], &user)
+	fmt.Sscan(fields[12], &system)
+	return (user + system) * 10 * time.Millisecond
 }

@@ -22,8 +22,10 @@ type Options struct {
 	MaxAge time.Duration
 	Every  time.Duration // between the beginnings of checkpoints
 	Budget *Budget
-	Check  func(value []byte) error // refuses values that are damaged, or from a newer version
-	Log    *slog.Logger
+	// Check sees every value that the local store has, under the hash of its key, and refuses those that are damaged, or from a newer
+	// version.
+	Check func(hash uint64, value []byte) error
+	Log   *slog.Logger
 
 	fs    vfs.FS // for tests; nil: the operating system's
 	slice int    // bytes, for tests
@@ -156,7 +158,7 @@ func (s *Store) load(ctx context.Context, o *Options, m *marker) error {
 	return guard(func() error {
 		newest, err := d.each(ctx, func(hash uint64, st stored) error {
 			if o.Check != nil {
-				if err := o.Check(st.value); err != nil {
+				if err := o.Check(hash, st.value); err != nil {
 					return err
 				}
 			}
