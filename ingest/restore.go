@@ -33,7 +33,7 @@ type restorer struct {
 	topics  keyedTopics
 	metrics *Metrics
 	log     *slog.Logger
-	sources int // source topics that the clock waits for; 0: the machine reads its source itself
+	sources []string // source topics that the clock is made of; none: the machine reads its source itself
 	budget  *state.Budget
 }
 
@@ -151,10 +151,10 @@ func (r *restorer) open(ctx context.Context, id int32, held heldSet) (*state.Sto
 	o := state.Options{
 		Dir:   filepath.Join(r.cfg.StateDir, fmt.Sprintf("%s-%d", topic, id)),
 		Every: r.cfg.Checkpoint, Budget: r.budget, Log: r.log,
-		Check: func(hash uint64, kept []byte) error {
-			err := checkKept(kept)
+		Check: func(key, kept []byte) error {
+			err := checkKept(key, kept)
 			if err == nil {
-				held.note(hash, kept)
+				held.note(state.Hash(key), kept)
 			}
 			return err
 		},

@@ -138,9 +138,11 @@ func siteBetween(t *testing.T, k kafka, h house, settings ...string) *site {
 	t.Helper()
 	prefix := fmt.Sprintf("site%d", shared.Add(1))
 	topics := func(kind event.Topic) string { return prefix + "-" + kind.String() }
+	var sources []string
 	for _, kind := range event.SourceTopics {
-		settings = append(settings, "topics."+kind.String()+"="+topics(kind))
+		sources = append(sources, fmt.Sprintf("{topic: %s, holds: %s}", topics(kind), kind))
 	}
+	settings = append(settings, "sources=["+strings.Join(sources, ", ")+"]")
 	s := makeSite(t, k, h, prefix, topics, settings)
 	if err := send.CreateTopics(t.Context(), s.sending(), localtest.Partitions, -1); err != nil {
 		t.Fatal(err)
@@ -282,7 +284,7 @@ func (s *site) wait(t *testing.T, events int) {
 // and cell there, both ways, in the engine. It returns how many rows are missing, and how many are there that should not be.
 func (s *site) expect(t *testing.T, want oracle.Tables) (lost, doubled int) {
 	t.Helper()
-	return s.expectOf(t, want, "sessions", "identities", "journeys", "reviews", "funnel", "delivery", "reputation")
+	return s.expectOf(t, want, "sessions", "identities", "journeys", "reviews", "funnel_with_bots", "delivery", "reputation")
 }
 
 // expectOf is expect of some views.
@@ -324,8 +326,8 @@ func (s *site) expectOf(t *testing.T, want oracle.Tables, views ...string) (lost
 	}
 	// What is summed in another order may differ in its last digits.
 	sums := map[string]string{
-		"funnel":     " REPLACE (round(order_seconds, 6) AS order_seconds)",
-		"reputation": " REPLACE (round(stars, 6) AS stars, round(reach, 6) AS reach)",
+		"funnel_with_bots": " REPLACE (round(order_seconds, 6) AS order_seconds)",
+		"reputation":       " REPLACE (round(stars, 6) AS stars, round(reach, 6) AS reach)",
 		"delivery": " REPLACE (round(days_late, 6) AS days_late, round(days_early, 6) AS days_early, " +
 			"round(warehouse_seconds, 6) AS warehouse_seconds, round(carrier_seconds, 6) AS carrier_seconds)",
 	}

@@ -4,6 +4,7 @@ CREATE TABLE IF NOT EXISTS stored_events
     topic LowCardinality(String) COMMENT 'Kafka topic that the record was read from.',
     partition Int32 COMMENT 'Kafka partition.',
     offset Int64 COMMENT 'Kafka offset. topic, partition and offset name one record.' CODEC(Delta, LZ4),
+    part UInt32 COMMENT 'Which event of the record, from 0: a batch has several.',
     source_time DateTime64(3, 'UTC') COMMENT 'Timestamp of the Kafka record, or what an importer says instead of it, UTC.' CODEC(Delta, LZ4),
     status Enum8('' = 0, 'accepted' = 1, 'duplicate' = 2, 'late' = 3) COMMENT 'accepted: counted. duplicate: an event of this id came before. late: too old to change anything.',
     kind Enum8('' = 0, 'clickstream' = 1, 'orders' = 2, 'deliveries' = 3, 'reviews' = 4, 'touches' = 5) COMMENT 'clickstream, orders, deliveries or reviews, whatever the topic is called.',
@@ -17,13 +18,13 @@ CREATE TABLE IF NOT EXISTS stored_events
     product String COMMENT 'Product that the event names.',
     url String COMMENT 'Address of the page.',
     value Float64 COMMENT 'Value of the event, for orders their total, in its currency.',
-    body String COMMENT 'The record\'s value as it came: JSON. The view takes the free properties out of it.',
+    body String COMMENT 'The event as canonical JSON: the record\'s value as it came if that is its format. The view takes the free properties out of it.',
     revision UInt64 COMMENT 'Version of the row: the highest wins.'
 )
 ENGINE = ReplacingMergeTree(revision)
 PARTITION BY toYYYYMM(time)
-ORDER BY (toDate(time), topic, partition, offset)
-COMMENT 'Every record of the four source topics that decodes, once per place in Kafka, with the bytes as they came. status tells which of them count.';
+ORDER BY (toDate(time), topic, partition, offset, part)
+COMMENT 'Every event of the source topics\' records that decodes, once per place in Kafka, as canonical JSON. status tells which of them count.';
 
 CREATE TABLE IF NOT EXISTS stored_sessions
 (
@@ -36,12 +37,19 @@ CREATE TABLE IF NOT EXISTS stored_sessions
     tracker_session String COMMENT 'The tracker\'s own id of the session.',
     channel LowCardinality(String) COMMENT 'Marketing channel that brought the visitor.',
     referrer LowCardinality(String) COMMENT 'Host of the page before the first.',
+    traffic_source LowCardinality(String) COMMENT 'Who sent the visitor: utm_source, else the network that a click id names, else the name of the site before; empty: nobody.',
     campaign LowCardinality(String) COMMENT 'Campaign that brought the visitor.',
-    device LowCardinality(String) COMMENT 'Kind of device: desktop, mobile, tablet.',
+    device LowCardinality(String) COMMENT 'Kind of device: desktop, mobile, tablet, tv, bot or unknown.',
     os LowCardinality(String) COMMENT 'Operating system.',
     browser LowCardinality(String) COMMENT 'Browser.',
     bot Bool COMMENT 'Whether the visitor is a machine.',
-    country LowCardinality(String) COMMENT 'Country, ISO 3166-1 alpha-2.',
+    country LowCardinality(String) COMMENT 'Country, ISO 3166-1 alpha-2, as the events say, else by the address; unknown if neither tells.',
+    region LowCardinality(String) COMMENT 'Region in the country, as the events say, else by the address; unknown if neither tells.',
+    category LowCardinality(String) COMMENT 'Category of most products that were looked at or put into the cart, of equals the one seen last; empty: none were; unknown: the catalogue does not have them.',
+    segment LowCardinality(String) COMMENT 'The customer\'s segment; empty: nobody logged in; unknown: it is not told of that customer.',
+    generation LowCardinality(String) COMMENT 'The customer\'s generation by year of birth: greatest (to 1927), silent (to 1945), boomer (to 1964), gen_x (to 1980), millennial (to 1996), gen_z (to 2012), alpha (to 2024); empty: nobody logged in; unknown: it is not told of that customer.',
+    home_country LowCardinality(String) COMMENT 'Country that the customer lives in; empty: nobody logged in; unknown: it is not told of that customer.',
+    customer_since DateTime64(3, 'UTC') COMMENT 'Day of the customer\'s first order, as far as it is told.',
     landing String COMMENT 'Path of the first page.',
     exit String COMMENT 'Path of the last page.',
     stage Enum8('' = 0, 'visit' = 1, 'view' = 2, 'research' = 3, 'cart' = 4, 'checkout' = 5, 'order' = 6, 'promise' = 7, 'ship' = 8, 'track' = 9, 'deliver' = 10, 'confirm' = 11, 'review' = 12) COMMENT 'Deepest stage reached, visit to order. A session that went quiet there dropped off there.',
@@ -54,6 +62,7 @@ CREATE TABLE IF NOT EXISTS stored_sessions
     contact DateTime64(3, 'UTC') COMMENT 'First contact opened.',
     checkout_step LowCardinality(String) COMMENT 'Last step named while in the checkout, such as address or payment.',
     events UInt32 COMMENT 'Events of the session.',
+    page_views UInt32 COMMENT 'Pages looked at: events of type page. A look at a product, a list or the cart that a shop tells instead of its page is not among them.',
     product_views UInt32 COMMENT 'Looks at products.',
     cart_adds UInt32 COMMENT 'Times that something was put into the cart.',
     orders Array(String) COMMENT 'Orders completed in the session, in order of time.',
@@ -109,12 +118,19 @@ CREATE TABLE IF NOT EXISTS stored_journeys
     channel LowCardinality(String) COMMENT 'Where it was ordered: web, app, store, phone, email.',
     total Float64 COMMENT 'What the customer pays, in currency.',
     currency LowCardinality(String) COMMENT 'Currency, ISO 4217.',
+    value Nullable(Float64) COMMENT 'What the customer pays, in the reporting currency at the rate of the order\'s day; NULL: not known.',
+    value_from LowCardinality(String) COMMENT 'Where value is from. total: the order says it. items: its lines added up. catalogue: the same, some at the catalogue\'s price, because the order tells none. unknown: there is no total, price or rate.',
+    refund_value Nullable(Float64) COMMENT 'Money paid back, in the reporting currency at the rate of the order\'s day; NULL: nothing, or not known.',
+    segment LowCardinality(String) COMMENT 'The customer\'s segment, as it was when the journey last changed; empty: nobody is known; unknown: it is not told of that customer.',
+    generation LowCardinality(String) COMMENT 'The customer\'s generation by year of birth: greatest (to 1927), silent (to 1945), boomer (to 1964), gen_x (to 1980), millennial (to 1996), gen_z (to 2012), alpha (to 2024); empty: nobody is known; unknown: it is not told of that customer.',
+    home_country LowCardinality(String) COMMENT 'Country that the customer lives in; empty: nobody is known; unknown: it is not told of that customer.',
+    customer_since DateTime64(3, 'UTC') COMMENT 'Day of the customer\'s first order, as far as it is told.',
     warehouse LowCardinality(String) COMMENT 'Warehouse that packs the order.',
     country LowCardinality(String) COMMENT 'Country shipped to, ISO 3166-1 alpha-2.',
     region LowCardinality(String) COMMENT 'Region shipped to.',
     `items.product` Array(String) COMMENT 'Products of the order, one element per line.',
-    `items.category` Array(LowCardinality(String)) COMMENT 'Their categories.',
-    `items.brand` Array(LowCardinality(String)) COMMENT 'Their brands.',
+    `items.category` Array(LowCardinality(String)) COMMENT 'Their categories, as the order says, else as in the catalogue; unknown if neither tells.',
+    `items.brand` Array(LowCardinality(String)) COMMENT 'Their brands, as the order says, else as in the catalogue; unknown if neither tells.',
     `items.seller` Array(LowCardinality(String)) COMMENT 'Who sells them.',
     `items.quantity` Array(Float64) COMMENT 'How many of each.',
     `items.price` Array(Float64) COMMENT 'Price of one, in currency.',
@@ -217,18 +233,19 @@ CREATE TABLE IF NOT EXISTS stored_dead_letters
     topic LowCardinality(String) COMMENT 'Kafka topic that the record was read from.',
     partition Int32 COMMENT 'Kafka partition.',
     offset Int64 COMMENT 'Kafka offset.',
-    reason LowCardinality(String) COMMENT 'Why, in a word to group by: bad_json, missing_field, time_ahead.',
+    part UInt32 COMMENT 'Which event of the record, from 0: a batch has several.',
+    reason LowCardinality(String) COMMENT 'Why, in a word to group by: bad_json, missing_field, time_ahead, unknown_version.',
     field LowCardinality(String) COMMENT 'Field that broke the rule; empty if it is the whole record.',
     detail String COMMENT 'The rule, and what came instead.',
     key String COMMENT 'The record\'s key.',
-    body String COMMENT 'The record\'s value, up to 256 kB; longer ones are left out.' CODEC(ZSTD(1)),
-    size UInt64 COMMENT 'Bytes of the value.',
-    hash UInt64 COMMENT 'xxHash64 of the value.'
+    body String COMMENT 'The refused event as it came: the record\'s value or, of a batch, its part. Left out beyond 256 kB in one record.' CODEC(ZSTD(1)),
+    size UInt64 COMMENT 'Bytes of the refused event as it came.',
+    hash UInt64 COMMENT 'xxHash64 of them.'
 )
 ENGINE = ReplacingMergeTree
 PARTITION BY toYYYYMM(source_time)
-ORDER BY (toDate(source_time), topic, partition, offset)
-COMMENT 'Every record that was refused, once per place in Kafka: where it came from, why, and its bytes.';
+ORDER BY (toDate(source_time), topic, partition, offset, part)
+COMMENT 'Every record that was refused, or event of a batch, once per place in Kafka: where it came from, why, and its bytes.';
 
 CREATE TABLE IF NOT EXISTS touched
 (
