@@ -158,7 +158,7 @@ func FuzzChangelog(f *testing.F) {
 		if gone {
 			value = nil
 		}
-		r := newReplay(keyedTopics{input: "in"}, "g", 2, state.New(), false, positionOf(4))
+		r := newReplay(keyedTopics{input: "in"}, "g", 2, state.New(), false, heldSet{}, positionOf(4))
 		err := r.take(&kgo.Record{Topic: "c", Partition: 2, Offset: 17, Key: key, Value: value})
 		if err != nil {
 			if !strings.HasPrefix(err.Error(), "c/2 offset 17: ") || r.store.Len() != 0 || !reflect.DeepEqual(r.pos, positionOf(4)) {
