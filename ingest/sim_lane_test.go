@@ -111,8 +111,8 @@ func (w *simWorld) start(s *simSlot) {
 	ctx, p.cancel = context.WithCancel(context.Background())
 	p.resume, _ = iter.Pull(func(yield func(string) bool) {
 		p.yield = yield
+		defer func() { p.ended = true }() // by a panic, too
 		p.err = p.lane.run(ctx)
-		p.ended = true
 	})
 	p.story("starts")
 }
