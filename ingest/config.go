@@ -61,6 +61,8 @@ type Config struct {
 	Partitions  int32
 	Replication int16
 
+	tellEvery time.Duration // how often a restore says how far it is; 0: every 5 s
+
 	SessionTimeout     time.Duration // until a dead instance's partitions go to others
 	TransactionTimeout time.Duration
 

@@ -96,7 +96,8 @@ func (r *restorer) attempt(ctx context.Context, id int32) (_ *partition, offset 
 	}
 	c := newReplay(r.topics, r.group, id, store, from > 0, held, position{Version: positionVersion, Generation: r.cfg.Generation, Clock: clock{topics: r.sources}})
 	c.logged.At = begin
-	done, read, told := false, 0, begin
+	done, read, at, told := false, 0, int64(-1), begin
+	first := int64(-1) // where reading really began
 	for !done {
 		fetches := client.PollFetches(ctx)
 		if err := fetches.Err0(); err != nil {
@@ -107,17 +108,21 @@ func (r *restorer) attempt(ctx context.Context, id int32) (_ *partition, offset 
 		}
 		for it := fetches.RecordIter(); !it.Done(); {
 			rec := it.Next()
-			read++
+			if read++; first < 0 {
+				first = rec.Offset
+			}
+			at = rec.Offset
 			if err := c.take(rec); err != nil {
 				return nil, 0, err
 			}
 			// Not: until our barrier is read. Compaction removes it when another restore has written one after it.
 			done = done || rec.Offset >= mark.Offset
 		}
-		if now := time.Now(); now.Sub(told) > 5*time.Second {
+		if now := time.Now(); now.Sub(told) > cmp.Or(r.cfg.tellEvery, 5*time.Second) && !done {
 			told = now
-			r.log.Info("restoring", "topic", r.topics.changelog, "partition", id, "records", read, "states", store.Len(),
-				"of", mark.Offset, "seconds", int(now.Sub(begin).Seconds()))
+			share, left := restoring(first, at, mark.Offset, now.Sub(begin))
+			r.log.Info("restoring", "topic", r.topics.changelog, "partition", id, "states", store.Len(), "records", read,
+				"percent", int(100*share), "left", left)
 		}
 	}
 	offset, committed, err := r.committed(ctx, client, id)
@@ -135,6 +140,15 @@ func (r *restorer) attempt(ctx context.Context, id int32) (_ *partition, offset 
 	}
 	p, err := c.partition(time.Now())
 	return p, offset, err
+}
+
+// restoring tells which share of the offsets of a changelog is read, and how long the rest will take.
+func restoring(first, at, end int64, took time.Duration) (share float64, left time.Duration) {
+	if first < 0 || end <= first {
+		return 0, 0
+	}
+	share = min(1, float64(at-first+1)/float64(end-first+1))
+	return share, time.Duration(float64(took) * (1 - share) / share).Round(time.Second)
 }
 
 // open returns the states of the local store, and where to read on in the changelog. What is held back of them goes to held.
@@ -217,6 +231,9 @@ func (r *restorer) committed(ctx context.Context, client *kgo.Client, id int32) 
 		}
 		if err == nil {
 			return o.At, ok && o.At >= 0, nil
+		}
+		if errors.Is(err, kerr.GroupIDNotFound) { // nobody has joined it yet
+			return 0, false, nil
 		}
 		if !errors.Is(err, kerr.UnstableOffsetCommit) {
 			return 0, false, fmt.Errorf("read the offsets of group %s: %w", r.group, err)

@@ -21,6 +21,7 @@ func registry(p *pipeline.Pipeline) *prometheus.Registry {
 	}
 	count := func(n *atomic.Int64) func() float64 { return func() float64 { return float64(n.Load()) } }
 	seconds := func(n *atomic.Int64) func() float64 { return func() float64 { return float64(n.Load()) / 1e9 } }
+	gauge("generation", "Generation of the tables that this instance writes to; afterclick rebuild makes the next.", func() float64 { return float64(p.Generation) })
 	if p.Engine != nil {
 		m := &p.Engine.Metrics
 		counter("records_read_total", "Records read from source topics and from our own.", nil, count(&m.Read))

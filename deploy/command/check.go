@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/afterclick/afterclick/deploy/config"
+	"github.com/afterclick/afterclick/deploy/pipeline"
+	"github.com/afterclick/afterclick/schemas/migrate"
 )
 
 type checkCommand struct {
@@ -57,6 +59,7 @@ func (k *checkCommand) Run(ctx context.Context, a *app) error {
 	for _, name := range c.Ignored {
 		all.add(worth, "configuration", "%s in the environment names no key and is ignored", name)
 	}
+	c = checkGeneration(ctx, k.Timeout, c, &all)
 	for _, look := range []func(context.Context, *config.Config, *report){checkKafka, checkClickHouse, checkData} {
 		looking, cancel := context.WithTimeout(ctx, k.Timeout)
 		look(looking, c, &all)
@@ -78,6 +81,31 @@ func (k *checkCommand) Run(ctx context.Context, a *app) error {
 		return silent{fmt.Errorf("%d things are wrong", bad)}
 	}
 	return nil
+}
+
+// checkGeneration returns the configuration of the current generation, as far as it can be found out.
+func checkGeneration(ctx context.Context, timeout time.Duration, c *config.Config, r *report) *config.Config {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	conn, all, err := pipeline.Generations(ctx, c)
+	if err != nil {
+		return c // what is wrong is told with the rest
+	}
+	defer conn.Close()
+	const about = "generation"
+	current, last := all.Current(), all.Last()
+	at := c.At(current.Number)
+	if err := at.Adopt(current.Settings); err != nil {
+		r.add(wrong, about, "%d: %v", current.Number, err)
+	}
+	r.add(fine, about, "%d of the tables, in database %s, topics and groups begin with %s", current.Number, at.ClickHouse.Database, at.Kafka.Prefix)
+	for _, d := range c.Differ(current.Settings) {
+		r.add(worth, about, "%s, which is used: afterclick rebuild makes tables with the other", d)
+	}
+	if last.Number > current.Number && (last.State == migrate.Building || last.State == migrate.Switching) {
+		r.add(worth, about, "%d is being built, noted %s ago; afterclick rebuild goes on with it", last.Number, last.Age.Round(time.Second))
+	}
+	return at
 }
 
 // checkData tries to write to the data folder, without leaving anything there.

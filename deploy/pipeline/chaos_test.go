@@ -217,7 +217,7 @@ func chaos(t *testing.T, plan script) string {
 	time.Sleep(plan.slow)
 	inserts, cuts := house.inserts.Load(), house.cuts.Load()
 	house.set(t, well)
-	during := s.receipt(t, binary)
+	during := s.balance(t, binary)
 
 	k.until(t, plan.kills*5/6)
 	for _, left := range k.take(2) {
@@ -250,7 +250,7 @@ func chaos(t *testing.T, plan script) string {
 	lost, doubled := s.expect(t, oracle.Of(oracle.Default, decoded(t, records[:sent])))
 	l, d := s.expectEvents(t, sent)
 	lr, dr := s.expectRouted(t)
-	after := s.receipt(t, binary)
+	after := s.balance(t, binary)
 	lost += l + lr + int(during.Missing+after.Missing)
 	doubled += d + dr + int(during.Doubled+after.Doubled)
 	if after.Delivered != int64(sent) {

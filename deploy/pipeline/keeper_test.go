@@ -251,8 +251,8 @@ func (s *site) verified(t *testing.T, binary string) (code int, r verify.Report)
 	return code, r
 }
 
-// receipt fails the test if anything is missing, doubled, stray or altered. It returns the sums of all topics.
-func (s *site) receipt(t *testing.T, binary string) (all verify.Topic) {
+// balance fails the test if anything is missing, doubled, stray or altered. It returns the sums of all topics.
+func (s *site) balance(t *testing.T, binary string) (all verify.Topic) {
 	t.Helper()
 	code, r := s.verified(t, binary)
 	if code != 0 || !r.Clean {

@@ -32,16 +32,44 @@ const PartCells = "cells"
 // Parts are all parts that an instance can run, in the order of the flow.
 var Parts = append(slices.Clone(ingest.Parts), PartCells)
 
-// Pipeline is one instance: it owns its connections.
+// Pipeline is one instance on one generation of the tables: it owns its connections.
 type Pipeline struct {
-	Engine *ingest.Engine
-	Writer *writer.Writer
-	conn   clickhouse.Conn
-	cells  *cell.Refresher
+	Engine     *ingest.Engine
+	Writer     *writer.Writer
+	Generation uint16
+	conn       clickhouse.Conn
+	cells      *cell.Refresher
+	public     clickhouse.Conn // where the generations are noted; nil: not followed
 }
 
-// New connects and builds, but runs nothing. parts may be empty for all of them.
-func New(ctx context.Context, c *config.Config, parts []string, log *slog.Logger) (*Pipeline, error) {
+// New connects and builds on the current generation of the tables, but runs nothing. parts may be empty for all of them.
+func New(ctx context.Context, c *config.Config, parts []string, log *slog.Logger) (p *Pipeline, err error) {
+	public, g, err := Generations(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			public.Close()
+		}
+	}()
+	current := g.Current()
+	at, err := adopt(ctx, c, public, current, log)
+	if err != nil {
+		return nil, err
+	}
+	if p, err = open(ctx, at, parts, log); err != nil {
+		return nil, err
+	}
+	p.public = public
+	if err := p.shown(ctx, c); err != nil {
+		log.Warn("the views do not read the current generation of the tables; `afterclick migrate` writes them", "error", err)
+	}
+	return p, nil
+}
+
+// open builds on the generation of the configuration.
+func open(ctx context.Context, c *config.Config, parts []string, log *slog.Logger) (p *Pipeline, err error) {
 	if len(parts) == 0 {
 		parts = Parts
 	}
@@ -49,20 +77,21 @@ func New(ctx context.Context, c *config.Config, parts []string, log *slog.Logger
 	if err != nil {
 		return nil, err
 	}
-	p := &Pipeline{}
+	p = &Pipeline{Generation: c.Generation}
 	defer func() {
-		if p != nil && err != nil {
+		if err != nil {
 			p.Close()
+			p = nil
 		}
 	}()
 	if p.conn, err = clickhouse.Open(&options); err != nil {
-		return nil, fmt.Errorf("clickhouse.address: %w", err)
+		return p, fmt.Errorf("clickhouse.address: %w", err)
 	}
 	if err = ready(ctx, p.conn, c); err != nil {
-		return nil, err
+		return p, err
 	}
 	if p.Writer, err = writer.Open(writer.Config{Options: options, Logger: log}); err != nil {
-		return nil, err
+		return p, err
 	}
 	if slices.Contains(parts, PartCells) {
 		p.cells = &cell.Refresher{Conn: p.conn, Logger: log}
@@ -71,10 +100,8 @@ func New(ctx context.Context, c *config.Config, parts []string, log *slog.Logger
 	if len(own) == 0 {
 		return p, nil
 	}
-	if p.Engine, err = engine(c, own, p.Writer, log); err != nil {
-		return nil, err
-	}
-	return p, nil
+	p.Engine, err = engine(c, own, p.Writer, log)
+	return p, err
 }
 
 // ready says what is missing in ClickHouse, and what to do.
@@ -86,6 +113,11 @@ func ready(ctx context.Context, conn clickhouse.Conn, c *config.Config) error {
 		}
 		return nil
 	}
+	return explain(ctx, c, err)
+}
+
+// explain says what a failure to ask ClickHouse may mean, and what to do.
+func explain(ctx context.Context, c *config.Config, err error) error {
 	const unknownDatabase = 81
 	said, answered := errors.AsType[*clickhouse.Exception](err)
 	switch {
@@ -152,11 +184,14 @@ func instance(dir string) (string, error) {
 	return name, nil
 }
 
-// Run blocks until ctx ends and the epochs at hand are finished.
+// Run blocks until ctx ends and the epochs at hand are finished. ErrMoved: it ended because the tables have a new generation.
 func (p *Pipeline) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	if p.Engine != nil {
 		group.Go(func() error { return p.Engine.Run(ctx) })
+	}
+	if p.public != nil {
+		group.Go(func() error { return p.watch(ctx) })
 	}
 	if p.cells != nil {
 		group.Go(func() error {
@@ -193,8 +228,10 @@ func (p *Pipeline) Close() error {
 	if p.Writer != nil {
 		errs = append(errs, p.Writer.Close())
 	}
-	if p.conn != nil {
-		errs = append(errs, p.conn.Close())
+	for _, conn := range []clickhouse.Conn{p.conn, p.public} {
+		if conn != nil {
+			errs = append(errs, conn.Close())
+		}
 	}
 	return errors.Join(errs...)
 }

@@ -82,7 +82,7 @@ func TestKafkaReceipt(t *testing.T) {
 	s.finish(t, dir)
 	s.expect(t, oracle.Of(oracle.Default, decoded(t, records)))
 	s.expectRouted(t)
-	all := s.receipt(t, binary)
+	all := s.balance(t, binary)
 	ends, err := kadm.NewClient(client).ListEndOffsets(t.Context(), s.topics(event.Clickstream), s.topics(event.Orders), s.topics(event.Deliveries), s.topics(event.Reviews))
 	if err != nil {
 		t.Fatal(err)

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -45,6 +46,14 @@ func TestMain(m *testing.M) {
 			if p, err = pipeline.New(context.Background(), c, nil, slog.Default()); err == nil {
 				err = p.Run(context.Background())
 			}
+		}
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	if settings := os.Getenv(rebuildEnv); settings != "" {
+		c, err := config.Load("", nil, strings.Split(settings, "\n"))
+		if err == nil {
+			err = runRebuild(c, os.Stderr)
 		}
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
@@ -193,14 +202,33 @@ func (s *site) finish(t *testing.T, dirs ...string) {
 // child is an instance in a process of its own.
 type child struct {
 	cmd *exec.Cmd
+	mu  sync.Mutex
 	out bytes.Buffer
+}
+
+func (c *child) Write(b []byte) (int, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.out.Write(b)
+}
+
+func (c *child) output() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.out.String()
 }
 
 func (s *site) child(t *testing.T, dir string) *child {
 	t.Helper()
+	return s.childOf(t, childEnv, dir)
+}
+
+// childOf is this test binary doing what a variable of its environment tells.
+func (s *site) childOf(t *testing.T, env, dir string, settings ...string) *child {
+	t.Helper()
 	c := &child{cmd: exec.Command(os.Args[0])}
-	c.cmd.Env = append(os.Environ(), childEnv+"="+strings.Join(append(slices.Clone(s.settings), "data_dir="+dir), "\n"))
-	c.cmd.Stderr = &c.out
+	c.cmd.Env = append(os.Environ(), env+"="+strings.Join(slices.Concat(s.settings, []string{"data_dir=" + dir}, settings), "\n"))
+	c.cmd.Stderr = c
 	if err := c.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -212,11 +240,21 @@ func (s *site) child(t *testing.T, dir string) *child {
 func (c *child) kill(t *testing.T) {
 	t.Helper()
 	if err := c.cmd.Process.Kill(); err != nil {
-		t.Fatalf("the instance ended by itself: %s", c.out.String())
+		t.Fatalf("the instance ended by itself: %s", c.output())
 	}
 	if c.cmd.Wait(); c.cmd.ProcessState.Exited() {
-		t.Fatalf("the instance ended by itself: %s", c.out.String())
+		t.Fatalf("the instance ended by itself: %s", c.output())
 	}
+}
+
+func connect(t *testing.T, options clickhouse.Options) clickhouse.Conn {
+	t.Helper()
+	conn, err := clickhouse.Open(&options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	return conn
 }
 
 func (s *site) send(t *testing.T, records []feed.Record) {

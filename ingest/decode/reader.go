@@ -1,6 +1,8 @@
 package decode
 
 import (
+	"bytes"
+	"reflect"
 	"slices"
 	"unicode/utf8"
 
@@ -122,7 +124,7 @@ func (d *Reader) part(r *Record, e *Decoded, rules event.Rules) Part {
 		p.Refusal = refusal(event.TooLarge, "%d bytes as canonical JSON, the limit is %d", len(p.Body), d.limit)
 	case len(body) > MaxGrowth*d.limit:
 		p.Refusal = refusal(event.TooLarge, "the events of the record are more than %d bytes together: send smaller batches", MaxGrowth*d.limit)
-	case !utf8.Valid(p.Body):
+	case bytes.Contains(p.Body, []byte(`\ufffd`)) && !isText(reflect.ValueOf(pointer(&e.Event)).Elem()), !utf8.Valid(p.Body):
 		p.Refusal = refusal(event.BadValue, "has text that is not UTF-8")
 	case deeper(p.Body, MaxDepth):
 		p.Refusal = refusal(event.BadValue, "properties are nested deeper than %d", MaxDepth)
@@ -132,6 +134,30 @@ func (d *Reader) part(r *Record, e *Decoded, rules event.Rules) Part {
 	}
 	d.buffer, p.Body = d.buffer[:start], nil
 	return p
+}
+
+// isText tells whether all text in v is UTF-8. The encoder writes \ufffd for what is not.
+func isText(v reflect.Value) bool {
+	switch v.Kind() {
+	case reflect.String:
+		return utf8.ValidString(v.String())
+	case reflect.Struct:
+		for i := range v.NumField() {
+			if !isText(v.Field(i)) {
+				return false
+			}
+		}
+	case reflect.Slice:
+		if v.Type() == reflect.TypeFor[json.RawMessage]() {
+			return utf8.Valid(v.Bytes())
+		}
+		for i := range v.Len() {
+			if !isText(v.Index(i)) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // theirs asks a format that may be a Namer.
