@@ -90,7 +90,9 @@ func (m *Machine) fact(e *event.Event) fact {
 		short(sCountry, o.Country)
 		short(sRegion, o.Region)
 		short(sReason, o.Reason)
-		f.t[tDue] = o.Promise
+		short(sOrderKind, string(o.Kind))
+		id(sRenews, string(o.Renews))
+		f.t[tDue], f.t[tShipBy] = o.Promise, o.ShipBy
 		f.f[fTotal], f.f[fAmount] = o.Total, o.Amount
 		if len(o.Items) > 0 {
 			m.pack = packItems(m.pack[:0], o.Items)
@@ -137,7 +139,7 @@ func (m *Machine) fact(e *event.Event) fact {
 		short(sCampaign, t.Campaign)
 		short(sLanding, t.Landing)
 		short(sDevice, t.Device)
-		f.t = [times]event.Time{tFirstSeen: t.FirstSeen, tView: t.View, tResearch: t.Research, tCart: t.Cart, tCheckout: t.Checkout,
+		f.t = [allTimes]event.Time{tFirstSeen: t.FirstSeen, tView: t.View, tResearch: t.Research, tCart: t.Cart, tCheckout: t.Checkout,
 			tOrdered: t.Ordered, tTrack: t.Track, tContact: t.Contact}
 		f.n = [nums]uint32{nBefore: t.SessionsBefore, nTracks: t.Tracks, nContacts: t.Contacts}
 	}

@@ -17,7 +17,9 @@
 //   - An opinion is what its last version says (posted, mention, edited; an edit keeps what it does not name). A removed one keeps its
 //     row, and counts no longer.
 //   - A case is that of the opinion which was the first to be negative and is not removed, whether or not it was edited to be
-//     positive later; its answer, promise and resolution are the first ones that came for that opinion.
+//     positive later; its answer, promise and resolution are the first ones that came for that opinion. A promise of contact was
+//     held by the first answer or resolution after it. A resolved case is opened again by an edit of its opinion that is negative and
+//     no better than before, and by another opinion that turns negative later.
 //
 // # Keys
 //

@@ -27,8 +27,8 @@ const (
 	stateFull              // takes no more facts
 )
 
-// Fields of a fact, in the order of their mask bits: strings, then times, then counts, then floats. The order is stored. New ones
-// are appended to the last group, or make a new group at the end.
+// Fields of a fact, in the order of their mask bits: strings, then times, then counts, then floats, then more strings and times. The
+// order is stored. New ones are appended to the last group, or make a new group at the end.
 const (
 	sCustomer = iota
 	sCarrier
@@ -86,6 +86,29 @@ const (
 	floats
 )
 
+// More strings.
+const (
+	sOrderKind = strs + iota
+	sRenews
+	allStrs
+)
+
+// More times.
+const (
+	tShipBy = times + iota
+	allTimes
+)
+
+// Where groups of the mask begin.
+const (
+	timesBit     = strs
+	numsBit      = timesBit + times
+	floatsBit    = numsBit + nums
+	moreStrsBit  = floatsBit + floats
+	moreTimesBit = moreStrsBit + allStrs - strs
+	maskBits     = moreTimesBit + allTimes - times
+)
+
 // fact is one event, or one session's touch.
 type fact struct {
 	time event.Time
@@ -93,8 +116,8 @@ type fact struct {
 	kind kind
 	gone bool // a touch that is taken back; never stored
 	mask uint64
-	s    [strs]uint32
-	t    [times]event.Time
+	s    [allStrs]uint32
+	t    [allTimes]event.Time
 	n    [nums]uint32
 	f    [floats]float64
 }
@@ -199,14 +222,18 @@ func (s *state) encode(b []byte) []byte {
 		w.Uvarint(f.mask)
 		for mask := f.mask; mask != 0; mask &= mask - 1 {
 			switch i := bits.TrailingZeros64(mask); {
-			case i < strs:
+			case i < timesBit:
 				w.Uvarint(uint64(f.s[i]))
-			case i < strs+times:
-				w.Varint(int64(f.t[i-strs] - f.time))
-			case i < strs+times+nums:
-				w.Uvarint(uint64(f.n[i-strs-times]))
+			case i < numsBit:
+				w.Varint(int64(f.t[i-timesBit] - f.time))
+			case i < floatsBit:
+				w.Uvarint(uint64(f.n[i-numsBit]))
+			case i < moreStrsBit:
+				w.Float(f.f[i-floatsBit])
+			case i < moreTimesBit:
+				w.Uvarint(uint64(f.s[strs+i-moreStrsBit]))
 			default:
-				w.Float(f.f[i-strs-times-nums])
+				w.Varint(int64(f.t[times+i-moreTimesBit] - f.time))
 			}
 		}
 	}
@@ -235,29 +262,29 @@ func (s *state) allTold(b, old []byte) []byte {
 func (f *fact) announce() {
 	mask := uint64(0)
 	bit := uint64(1)
-	for _, v := range f.s {
-		if v != 0 {
+	has := func(is bool) {
+		if is {
 			mask |= bit
 		}
 		bit <<= 1
 	}
-	for _, v := range f.t {
-		if v != 0 {
-			mask |= bit
-		}
-		bit <<= 1
+	for _, v := range f.s[:strs] {
+		has(v != 0)
+	}
+	for _, v := range f.t[:times] {
+		has(v != 0)
 	}
 	for _, v := range f.n {
-		if v != 0 {
-			mask |= bit
-		}
-		bit <<= 1
+		has(v != 0)
 	}
 	for _, v := range f.f {
-		if v != 0 {
-			mask |= bit
-		}
-		bit <<= 1
+		has(v != 0)
+	}
+	for _, v := range f.s[strs:] {
+		has(v != 0)
+	}
+	for _, v := range f.t[times:] {
+		has(v != 0)
 	}
 	f.mask = mask
 }
@@ -294,17 +321,21 @@ func (s *state) decode(b []byte) {
 		f.hash = r.Fixed64()
 		f.kind = kind(r.Byte())
 		f.mask = r.Uvarint()
-		r.Bad = r.Bad || f.mask>>(strs+times+nums+floats) != 0
+		r.Bad = r.Bad || f.mask>>maskBits != 0
 		for mask := f.mask; mask != 0 && !r.Bad; mask &= mask - 1 {
 			switch i := bits.TrailingZeros64(mask); {
-			case i < strs:
+			case i < timesBit:
 				f.s[i] = number()
-			case i < strs+times:
-				f.t[i-strs] = f.time + event.Time(r.Varint())
-			case i < strs+times+nums:
-				f.n[i-strs-times] = uint32(r.Uvarint())
+			case i < numsBit:
+				f.t[i-timesBit] = f.time + event.Time(r.Varint())
+			case i < floatsBit:
+				f.n[i-numsBit] = uint32(r.Uvarint())
+			case i < moreStrsBit:
+				f.f[i-floatsBit] = r.Float()
+			case i < moreTimesBit:
+				f.s[strs+i-moreStrsBit] = number()
 			default:
-				f.f[i-strs-times-nums] = r.Float()
+				f.t[times+i-moreTimesBit] = f.time + event.Time(r.Varint())
 			}
 		}
 	}
