@@ -55,7 +55,7 @@ func promises() View {
 		part{"exception", text, "arrayStringConcat(arrayFilter(x -> x != '', [if(t.exception_late IS NULL, '', 'late'), if(t.exception_lost IS NULL, '', 'lost'), " +
 			"if(t.exception_damaged IS NULL, '', 'damaged'), if(t.exception_refused IS NULL, '', 'refused')]), ',')",
 			"Their kinds, with commas: late, lost, damaged, refused; empty: none."},
-		part{"contacts", count, beforeDelivery("contacts", "contact"), "Contacts opened about the order before it was delivered: where is my order?"},
+		part{"contacts", count, beforeDelivery("contacts", "contact"), "Contacts opened about the order before it was delivered (where is my order?), of a session by when it first did so."},
 		part{"tracks", count, beforeDelivery("tracks", "track"), "Looks at its tracking page before it was delivered."},
 	)
 }

@@ -43,7 +43,7 @@ SETTINGS join_use_nulls = 0`,
 
 // customerOrders puts a customer's orders in a row. An order that renews another is a row of its own kind: nobody decided anew.
 func customerOrders() View {
-	window := "(PARTITION BY t.customer, t.renews != '' ORDER BY t.placed, t.order"
+	window := "(PARTITION BY t.customer, t.renews != '' ORDER BY t.placed, cityHash64(t.order)"
 	all := window + " ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)"
 	return selecting(View{
 		Name: "customer_orders",
@@ -54,7 +54,7 @@ func customerOrders() View {
     SELECT * FROM journeys WHERE customer != '' AND placed IS NOT NULL AND cancelled IS NULL
 ) AS t
 LEFT JOIN (
-    SELECT order, argMax(stars, (posted, review)) AS stars, min(complained) AS complained, min(answered) AS answered, min(resolved) AS resolved
+    SELECT order, argMax(stars, assumeNotNull(posted)) AS stars, min(complained) AS complained, min(answered) AS answered, min(resolved) AS resolved
     FROM review_orders WHERE how IN ('matched', 'ambiguous') AND removed IS NULL GROUP BY order
 ) AS r ON t.order = r.order
 SETTINGS join_use_nulls = 0`,
@@ -72,8 +72,10 @@ SETTINGS join_use_nulls = 0`,
 		part{"channel", word, "t.channel", "Where it was ordered: web, app, store, phone, email."},
 		part{"country", word, "t.country", "Country shipped to."},
 		part{"carrier", word, "t.carrier", "Carrier."},
-		part{"total", number, "t.total", "What the customer pays, in currency."},
-		part{"currency", word, "t.currency", "Currency, ISO 4217."},
+		part{"segment", word, "t.segment", "The customer's segment, as it was when the journey last changed; unknown: it is not told."},
+		part{"generation", word, "t.generation", "The customer's generation by year of birth; unknown: it is not told."},
+		part{"home_country", word, "t.home_country", "Country that the customer lives in; unknown: it is not told."},
+		part{"value", maybe, "t.value", "What the customer pays, in the reporting currency; NULL: not known."},
 		part{"products", texts, "arrayDistinct(t.`items.product`)", "Products of the order."},
 		part{"delivered", when, "t.delivered", "Parcel delivered; NULL: never."},
 		part{"promise", text, "multiIf(t.promise_first IS NULL, 'none', t.delivered IS NULL, 'open', t.delivered <= t.promise_first, 'kept', 'broken')",
@@ -93,15 +95,15 @@ func customers() View {
 		Name: "customers",
 		Comment: "Known customers who ordered, with their orders and last experience. Orders are those that were not cancelled; renewals are counted by themselves. " +
 			"Example: SELECT cohort, count(), countIf(orders > 1) / count() AS came_back FROM customers GROUP BY cohort ORDER BY cohort.",
-	}, `FROM (
-    SELECT *, row_number() OVER (PARTITION BY customer ORDER BY placed, order) AS place FROM customer_orders
-) AS o
-GROUP BY o.customer`,
+	}, "FROM (SELECT *, "+place("placed", "order")+" AS place FROM customer_orders) AS o\nGROUP BY o.customer",
 		part{"customer", text, "o.customer", "Known person's id."},
 		part{"first_order", moment, "min(o.placed)", "First order placed."},
 		part{"cohort", "Date", "toStartOfMonth(first_order)", "Month of the first order, UTC."},
 		part{"first_channel", word, "argMin(o.channel, o.place)", "Where the first one was ordered: web, app, store, phone, email."},
 		part{"country", word, "argMax(o.country, o.place)", "Country that the last order was shipped to."},
+		part{"home_country", word, "argMax(o.home_country, o.place)", "Country that they live in, as known at the last order; unknown: it is not told."},
+		part{"segment", word, "argMax(o.segment, o.place)", "Their segment, as known at the last order; unknown: it is not told."},
+		part{"generation", word, "argMax(o.generation, o.place)", "Their generation by year of birth, as known at the last order; unknown: it is not told."},
 		part{"orders", count, "countIf(NOT o.renewal)", "Orders that were not cancelled, without renewals."},
 		part{"purchases", count, "countIf(NOT o.renewal AND o.kind = 'purchase')", "Of them purchases."},
 		part{"subscriptions", count, "countIf(NOT o.renewal AND o.kind = 'subscription')", "Of them subscriptions."},
@@ -111,8 +113,7 @@ GROUP BY o.customer`,
 		part{"last_order", moment, "max(o.placed)", "Last order placed."},
 		part{"days_between", maybe, "avgIf(o.days_since, NOT o.renewal)", "Mean days between the orders; NULL: there is but one."},
 		part{"channels", texts, "arraySort(groupUniqArrayIf(toString(o.channel), o.channel != ''))", "All that they ordered by: web, app, store, phone, email."},
-		part{"spent", maybe, "if(uniqExact(o.currency) = 1, sum(o.total), NULL)", "What they paid for all orders, in currency; NULL: in several currencies."},
-		part{"currency", word, "if(uniqExact(o.currency) = 1, any(o.currency), '')", "Currency of spent, ISO 4217."},
+		part{"spent", maybe, "if(countIf(o.value IS NULL) = 0, sum(o.value), NULL)", "What they paid for all orders, in the reporting currency; NULL: of some it is not known."},
 		part{"last_promise", text, "argMaxIf(o.promise, o.place, o.delivered IS NOT NULL)", "What became of the promise of the last delivered order: none, kept, broken; empty: nothing was delivered."},
 		part{"last_stars", number, "argMaxIf(o.stars, o.place, o.stars > 0)", "Last rating that they gave on a scale from 1 to 5; 0: none."},
 		part{"last_case", text, "argMaxIf(o.case, o.place, o.case != 'none')", "What became of their last complaint: resolved, answered, ignored, open; empty: there was none."},
@@ -120,32 +121,49 @@ GROUP BY o.customer`,
 	)
 }
 
+// decided are the orders that a known customer decided to place.
+const decided = "customer != '' AND placed IS NOT NULL AND cancelled IS NULL AND renews = ''"
+
+// place sorts a customer's orders: by time, those of one moment by a hash of their id. A number, because aggregate functions are
+// several times as fast on one as on a tuple.
+func place(placed, order string) string {
+	return fmt.Sprintf("bitOr(bitShiftLeft(toUInt128(toUnixTimestamp64Milli(%s)), 64), toUInt128(cityHash64(%s)))", placed, order)
+}
+
+// placeOf is place in journeys.
+var placeOf = place("assumeNotNull(placed)", "order")
+
+// latestOrder is the time of the latest order of all: until then customers have been watched.
+const latestOrder = "WITH (SELECT assumeNotNull(max(placed)) FROM journeys) AS latest"
+
 // cohorts are customers by the month of their first order, followed month by month until the last month in which anybody ordered.
 func cohorts() View {
 	return selecting(View{
 		Name: "cohorts",
-		Comment: "Customers by the month of their first order, and how many of them ordered again so many months later. Counts add up over channels and countries. " +
-			"The last month is that of the latest order of all, and is usually not over. " +
+		Comment: "Customers by the month of their first order, and how many of them ordered so many months later. Counts add up over channels, countries, " +
+			"generations and segments. Cancelled orders and renewals do not count. The last month is that of the latest order of all, and is usually not over. " +
 			"Example: SELECT cohort, months, sum(active) / sum(customers) AS share FROM cohorts GROUP BY cohort, months ORDER BY cohort, months.",
 	}, `FROM (
-    WITH (SELECT toStartOfMonth(max(placed)) FROM journeys) AS latest
-    SELECT cohort, first_channel, country, count() AS size, arrayJoin(range(toUInt64(dateDiff('month', cohort, assumeNotNull(latest)) + 1))) AS months
-    FROM customers GROUP BY cohort, first_channel, country
-) AS c
-LEFT JOIN (
-    SELECT c.cohort AS cohort, c.first_channel AS first_channel, c.country AS country, toUInt64(dateDiff('month', c.cohort, o.placed)) AS months,
-        uniqExact(o.customer) AS active, count() AS orders
-    FROM (SELECT customer, placed FROM customer_orders WHERE NOT renewal) AS o INNER JOIN customers AS c ON o.customer = c.customer
-    GROUP BY cohort, first_channel, country, months
-) AS a ON c.cohort = a.cohort AND c.first_channel = a.first_channel AND c.country = a.country AND c.months = a.months
-SETTINGS join_use_nulls = 0`,
+    `+latestOrder+`
+    SELECT cohort, channel, country, generation, segment, count() AS customers, sumMap(arrayDistinct(months), arrayMap(x -> toUInt64(1), arrayDistinct(months))) AS active,
+        sumMap(months, arrayMap(x -> toUInt64(1), months)) AS orders, arrayJoin(range(toUInt64(dateDiff('month', cohort, latest)) + 1)) AS month
+    FROM (
+        SELECT toStartOfMonth(min(assumeNotNull(placed))) AS cohort, argMin(channel, `+placeOf+`) AS channel, argMax(country, `+placeOf+`) AS country,
+            argMax(generation, `+placeOf+`) AS generation, argMax(segment, `+placeOf+`) AS segment,
+            arrayMap(p -> toUInt64(dateDiff('month', cohort, assumeNotNull(p))), groupArray(placed)) AS months
+        FROM journeys WHERE `+decided+` GROUP BY customer
+    )
+    GROUP BY cohort, channel, country, generation, segment
+) AS c`,
 		part{"cohort", "Date", "c.cohort", "Month of the first order, UTC."},
-		part{"months", count, "c.months", "Months since then; 0 is the month itself."},
-		part{"channel", word, "c.first_channel", "Where the first order was placed: web, app, store, phone, email."},
+		part{"months", count, "c.month", "Months since then; 0 is the month itself."},
+		part{"channel", word, "c.channel", "Where the first order was placed: web, app, store, phone, email."},
 		part{"country", word, "c.country", "Country that the customers' last orders were shipped to."},
-		part{"customers", count, "c.size", "Customers of the cohort."},
-		part{"active", count, "a.active", "Of them, those who ordered in that month; renewals do not count."},
-		part{"orders", count, "a.orders", "Their orders in that month."},
+		part{"generation", word, "c.generation", "Generation by year of birth, as known at the last order; unknown: it is not told."},
+		part{"segment", word, "c.segment", "Segment, as known at the last order; unknown: it is not told."},
+		part{"customers", count, "c.customers", "Customers of the cohort."},
+		part{"active", count, "c.active.2[indexOf(c.active.1, c.month)]", "Of them, those who ordered in that month."},
+		part{"orders", count, "c.orders.2[indexOf(c.orders.1, c.month)]", "Their orders in that month."},
 	)
 }
 
@@ -155,20 +173,23 @@ func secondOrder() View {
 	return selecting(View{
 		Name: "second_order",
 		Comment: "How many customers have ordered a second time so many days after the first order, those included who may still do so: they count as long as they " +
-			"have been watched, which is until the latest order of all (Kaplan-Meier). In groups by: cohort, channel, country (of the first order), promise (what became of the first " +
-			"order's: kept, broken ...), kind, or '' for one group. Days on which nobody ordered have no row. " +
+			"have been watched, which is until the latest order of all (Kaplan-Meier). In groups by cohort, channel, country, generation, segment, kind or promise " +
+			"(kept, broken ...) of the first order; by = '' makes one group. Days on which nobody ordered have no row. " +
 			"Example: SELECT group, max(share) FROM second_order(by = 'promise') WHERE days <= 60 GROUP BY group.",
 		Parameters: true,
 	}, `FROM (
     SELECT group, day, sum(again) AS ordered, count() AS gone,
         sum(count()) OVER (PARTITION BY group ORDER BY day ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING) AS at_risk
     FROM (
-        WITH (SELECT max(placed) FROM journeys) AS latest
-        SELECT multiIf({by:String} = 'cohort', toString(toStartOfMonth(placed)), {by:String} = 'channel', toString(channel), {by:String} = 'country', toString(country),
-                {by:String} = 'promise', promise, {by:String} = 'kind', kind, {by:String} = '', 'all', throwIf(1, 'second_order: by is one of cohort, channel, country, promise, kind, or empty') = 0, '', '') AS group,
-            next_placed IS NOT NULL AS again,
-            toUInt32(dateDiff('second', placed, assumeNotNull(ifNull(next_placed, latest))) / 86400) AS day
-        FROM customer_orders WHERE n = 1 AND NOT renewal
+        `+latestOrder+`
+        SELECT argMin(multiIf({by:String} = '', 'all', {by:String} = 'cohort', toString(toStartOfMonth(placed)), {by:String} = 'channel', toString(channel),
+                {by:String} = 'country', toString(country), {by:String} = 'generation', toString(generation), {by:String} = 'segment', toString(segment),
+                {by:String} = 'kind', toString(kind), {by:String} = 'promise', multiIf(promise_first IS NULL, 'none', delivered IS NULL, 'open', delivered <= promise_first, 'kept', 'broken'),
+                'unknown group'), `+placeOf+`) AS group,
+            arraySlice(arraySort(groupArray(assumeNotNull(placed))), 1, 2) AS two,
+            length(two) = 2 AS again,
+            toUInt32(dateDiff('second', two[1], if(again, two[2], latest)) / 86400) AS day
+        FROM journeys WHERE `+decided+` GROUP BY customer
     )
     GROUP BY group, day
 ) AS d
@@ -200,19 +221,19 @@ func experienceEffect() View {
 			"Example: SELECT experience, orders, share, low, high FROM experience_effect(days = 60) WHERE aspect = 'promise'.",
 		Parameters: true,
 	}, `FROM (
-    WITH (SELECT max(placed) FROM journeys) AS latest
-    SELECT a.lived.1 AS aspect, a.lived.2 AS experience, count() AS orders, countIf(n.placed > a.delivered AND n.placed <= a.delivered + toIntervalDay({days:UInt32})) AS again
+    `+latestOrder+`
+    SELECT a.lived.1 AS aspect, a.lived.2 AS experience, count() AS orders, countIf(n.placed > a.came AND n.placed <= a.came + toIntervalDay({days:UInt32})) AS again
     FROM (
-        SELECT customer, assumeNotNull(delivered) AS delivered, arrayJoin([
+        SELECT customer, assumeNotNull(delivered) AS came, arrayJoin([
             ('promise', promise),
             ('delay', multiIf(days_off IS NULL, 'no promise', days_off <= 0, 'in time', days_off <= 1, 'up to 1 day', days_off <= 3, '1 to 3 days', days_off <= 7, '3 to 7 days', 'over 7 days')),
             ('stars', if(stars = 0, 'none', toString(round(stars)))),
             ('case', case),
             ('return', if(returned, 'yes', 'no'))]) AS lived
         FROM customer_orders
-        WHERE NOT renewal AND delivered <= assumeNotNull(latest) - toIntervalDay({days:UInt32})
+        WHERE NOT renewal AND delivered <= latest - toIntervalDay({days:UInt32})
     ) AS a
-    ASOF LEFT JOIN (SELECT customer, placed FROM customer_orders WHERE NOT renewal) AS n ON a.customer = n.customer AND a.delivered < n.placed
+    ASOF LEFT JOIN (SELECT customer, assumeNotNull(placed) AS placed FROM journeys WHERE `+decided+`) AS n ON a.customer = n.customer AND a.came < n.placed
     GROUP BY aspect, experience
     SETTINGS join_use_nulls = 0
 ) AS e`,
@@ -240,8 +261,7 @@ INNER JOIN (SELECT order, promise, stars, case FROM customer_orders WHERE NOT re
 		part{"placed", moment, "t.placed", "Order placed."},
 		part{"channel", word, "t.channel", "Where it was ordered: web, app, store, phone, email."},
 		part{"country", word, "t.country", "Country shipped to."},
-		part{"total", number, "t.total", "What the customer pays, in currency."},
-		part{"currency", word, "t.currency", "Currency, ISO 4217."},
+		part{"value", maybe, "t.value", "What the customer pays, in the reporting currency; NULL: not known."},
 		part{"days_away", maybe, "t.days_since", "Days since the order before."},
 		part{"previous", text, "t.previous", "The order before."},
 		part{"previous_promise", text, "p.promise", "What became of its promise of arrival: none, open, kept, broken."},

@@ -14,8 +14,10 @@ CREATE OR REPLACE VIEW customer_orders
     channel LowCardinality(String) COMMENT 'Where it was ordered: web, app, store, phone, email.',
     country LowCardinality(String) COMMENT 'Country shipped to.',
     carrier LowCardinality(String) COMMENT 'Carrier.',
-    total Float64 COMMENT 'What the customer pays, in currency.',
-    currency LowCardinality(String) COMMENT 'Currency, ISO 4217.',
+    segment LowCardinality(String) COMMENT 'The customer\'s segment, as it was when the journey last changed; unknown: it is not told.',
+    generation LowCardinality(String) COMMENT 'The customer\'s generation by year of birth; unknown: it is not told.',
+    home_country LowCardinality(String) COMMENT 'Country that the customer lives in; unknown: it is not told.',
+    value Nullable(Float64) COMMENT 'What the customer pays, in the reporting currency; NULL: not known.',
     products Array(String) COMMENT 'Products of the order.',
     delivered Nullable(DateTime64(3, 'UTC')) COMMENT 'Parcel delivered; NULL: never.',
     promise String COMMENT 'What became of the promise of arrival, by delivery: none, open, kept, broken.',
@@ -30,16 +32,18 @@ AS SELECT t.customer AS customer,
     assumeNotNull(t.placed) AS placed,
     toString(t.kind) AS kind,
     t.renews != '' AS renewal,
-    row_number() OVER (PARTITION BY t.customer, t.renews != '' ORDER BY t.placed, t.order) AS n,
-    lagInFrame(t.order) OVER (PARTITION BY t.customer, t.renews != '' ORDER BY t.placed, t.order ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) AS previous,
-    lagInFrame(t.placed) OVER (PARTITION BY t.customer, t.renews != '' ORDER BY t.placed, t.order ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) AS previous_placed,
+    row_number() OVER (PARTITION BY t.customer, t.renews != '' ORDER BY t.placed, cityHash64(t.order)) AS n,
+    lagInFrame(t.order) OVER (PARTITION BY t.customer, t.renews != '' ORDER BY t.placed, cityHash64(t.order) ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) AS previous,
+    lagInFrame(t.placed) OVER (PARTITION BY t.customer, t.renews != '' ORDER BY t.placed, cityHash64(t.order) ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) AS previous_placed,
     dateDiff('millisecond', previous_placed, t.placed) / 86400000 AS days_since,
-    leadInFrame(t.placed) OVER (PARTITION BY t.customer, t.renews != '' ORDER BY t.placed, t.order ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) AS next_placed,
+    leadInFrame(t.placed) OVER (PARTITION BY t.customer, t.renews != '' ORDER BY t.placed, cityHash64(t.order) ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) AS next_placed,
     t.channel AS channel,
     t.country AS country,
     t.carrier AS carrier,
-    t.total AS total,
-    t.currency AS currency,
+    t.segment AS segment,
+    t.generation AS generation,
+    t.home_country AS home_country,
+    t.value AS value,
     arrayDistinct(t.`items.product`) AS products,
     t.delivered AS delivered,
     multiIf(t.promise_first IS NULL, 'none', t.delivered IS NULL, 'open', t.delivered <= t.promise_first, 'kept', 'broken') AS promise,
@@ -51,7 +55,7 @@ FROM (
     SELECT * FROM journeys WHERE customer != '' AND placed IS NOT NULL AND cancelled IS NULL
 ) AS t
 LEFT JOIN (
-    SELECT order, argMax(stars, (posted, review)) AS stars, min(complained) AS complained, min(answered) AS answered, min(resolved) AS resolved
+    SELECT order, argMax(stars, assumeNotNull(posted)) AS stars, min(complained) AS complained, min(answered) AS answered, min(resolved) AS resolved
     FROM review_orders WHERE how IN ('matched', 'ambiguous') AND removed IS NULL GROUP BY order
 ) AS r ON t.order = r.order
 SETTINGS join_use_nulls = 0

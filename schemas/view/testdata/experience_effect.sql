@@ -7,19 +7,19 @@ AS SELECT e.aspect AS aspect,
     (e.again / e.orders + 1.96 * 1.96 / (2 * e.orders) - 1.96 * sqrt(e.again / e.orders * (1 - e.again / e.orders) / e.orders + 1.96 * 1.96 / (4 * e.orders * e.orders))) / (1 + 1.96 * 1.96 / e.orders) AS low,
     (e.again / e.orders + 1.96 * 1.96 / (2 * e.orders) + 1.96 * sqrt(e.again / e.orders * (1 - e.again / e.orders) / e.orders + 1.96 * 1.96 / (4 * e.orders * e.orders))) / (1 + 1.96 * 1.96 / e.orders) AS high
 FROM (
-    WITH (SELECT max(placed) FROM journeys) AS latest
-    SELECT a.lived.1 AS aspect, a.lived.2 AS experience, count() AS orders, countIf(n.placed > a.delivered AND n.placed <= a.delivered + toIntervalDay({days:UInt32})) AS again
+    WITH (SELECT assumeNotNull(max(placed)) FROM journeys) AS latest
+    SELECT a.lived.1 AS aspect, a.lived.2 AS experience, count() AS orders, countIf(n.placed > a.came AND n.placed <= a.came + toIntervalDay({days:UInt32})) AS again
     FROM (
-        SELECT customer, assumeNotNull(delivered) AS delivered, arrayJoin([
+        SELECT customer, assumeNotNull(delivered) AS came, arrayJoin([
             ('promise', promise),
             ('delay', multiIf(days_off IS NULL, 'no promise', days_off <= 0, 'in time', days_off <= 1, 'up to 1 day', days_off <= 3, '1 to 3 days', days_off <= 7, '3 to 7 days', 'over 7 days')),
             ('stars', if(stars = 0, 'none', toString(round(stars)))),
             ('case', case),
             ('return', if(returned, 'yes', 'no'))]) AS lived
         FROM customer_orders
-        WHERE NOT renewal AND delivered <= assumeNotNull(latest) - toIntervalDay({days:UInt32})
+        WHERE NOT renewal AND delivered <= latest - toIntervalDay({days:UInt32})
     ) AS a
-    ASOF LEFT JOIN (SELECT customer, placed FROM customer_orders WHERE NOT renewal) AS n ON a.customer = n.customer AND a.delivered < n.placed
+    ASOF LEFT JOIN (SELECT customer, assumeNotNull(placed) AS placed FROM journeys WHERE customer != '' AND placed IS NOT NULL AND cancelled IS NULL AND renews = '') AS n ON a.customer = n.customer AND a.came < n.placed
     GROUP BY aspect, experience
     SETTINGS join_use_nulls = 0
 ) AS e

@@ -28,7 +28,7 @@ CREATE OR REPLACE VIEW promises
     overlong Bool COMMENT 'Whether the promise was over-long: the parcel came before half of the promised time had passed, and 3 days early or more.',
     exceptions UInt32 COMMENT 'Exceptions that the carrier reported: delay, loss, damage, refusal.',
     exception String COMMENT 'Their kinds, with commas: late, lost, damaged, refused; empty: none.',
-    contacts UInt64 COMMENT 'Contacts opened about the order before it was delivered: where is my order?',
+    contacts UInt64 COMMENT 'Contacts opened about the order before it was delivered (where is my order?), of a session by when it first did so.',
     tracks UInt64 COMMENT 'Looks at its tracking page before it was delivered.'
 )
 AS SELECT t.order AS order,

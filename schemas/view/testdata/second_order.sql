@@ -8,14 +8,17 @@ FROM (
     SELECT group, day, sum(again) AS ordered, count() AS gone,
         sum(count()) OVER (PARTITION BY group ORDER BY day ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING) AS at_risk
     FROM (
-        WITH (SELECT max(placed) FROM journeys) AS latest
-        SELECT multiIf({by:String} = 'cohort', toString(toStartOfMonth(placed)), {by:String} = 'channel', toString(channel), {by:String} = 'country', toString(country),
-                {by:String} = 'promise', promise, {by:String} = 'kind', kind, {by:String} = '', 'all', throwIf(1, 'second_order: by is one of cohort, channel, country, promise, kind, or empty') = 0, '', '') AS group,
-            next_placed IS NOT NULL AS again,
-            toUInt32(dateDiff('second', placed, assumeNotNull(ifNull(next_placed, latest))) / 86400) AS day
-        FROM customer_orders WHERE n = 1 AND NOT renewal
+        WITH (SELECT assumeNotNull(max(placed)) FROM journeys) AS latest
+        SELECT argMin(multiIf({by:String} = '', 'all', {by:String} = 'cohort', toString(toStartOfMonth(placed)), {by:String} = 'channel', toString(channel),
+                {by:String} = 'country', toString(country), {by:String} = 'generation', toString(generation), {by:String} = 'segment', toString(segment),
+                {by:String} = 'kind', toString(kind), {by:String} = 'promise', multiIf(promise_first IS NULL, 'none', delivered IS NULL, 'open', delivered <= promise_first, 'kept', 'broken'),
+                'unknown group'), bitOr(bitShiftLeft(toUInt128(toUnixTimestamp64Milli(assumeNotNull(placed))), 64), toUInt128(cityHash64(order)))) AS group,
+            arraySlice(arraySort(groupArray(assumeNotNull(placed))), 1, 2) AS two,
+            length(two) = 2 AS again,
+            toUInt32(dateDiff('second', two[1], if(again, two[2], latest)) / 86400) AS day
+        FROM journeys WHERE customer != '' AND placed IS NOT NULL AND cancelled IS NULL AND renews = '' GROUP BY customer
     )
     GROUP BY group, day
 ) AS d
 WHERE d.ordered > 0
-COMMENT 'How many customers have ordered a second time so many days after the first order, those included who may still do so: they count as long as they have been watched, which is until the latest order of all (Kaplan-Meier). In groups by: cohort, channel, country (of the first order), promise (what became of the first order\'s: kept, broken ...), kind, or \'\' for one group. Days on which nobody ordered have no row. Example: SELECT group, max(share) FROM second_order(by = \'promise\') WHERE days <= 60 GROUP BY group. Columns: group (Group of customers), days (Days since the first order), at_risk (Customers who had been watched for so long and not ordered again before), ordered (Of them, those who did on that day), share (Estimated share of customers who have ordered again by then, 0 to 1).'
+COMMENT 'How many customers have ordered a second time so many days after the first order, those included who may still do so: they count as long as they have been watched, which is until the latest order of all (Kaplan-Meier). In groups by cohort, channel, country, generation, segment, kind or promise (kept, broken ...) of the first order; by = \'\' makes one group. Days on which nobody ordered have no row. Example: SELECT group, max(share) FROM second_order(by = \'promise\') WHERE days <= 60 GROUP BY group. Columns: group (Group of customers), days (Days since the first order), at_risk (Customers who had been watched for so long and not ordered again before), ordered (Of them, those who did on that day), share (Estimated share of customers who have ordered again by then, 0 to 1).'
