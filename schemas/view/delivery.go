@@ -49,7 +49,7 @@ func promises() View {
 			"Days after the promise, until the delivery or until now; 0: not late."},
 		part{"days_off", maybe, days("t.promise_first", "t.delivered"), "Days from the promise to the delivery, negative: early; NULL: one of them is not known."},
 		part{"promised_days", maybe, days("t.placed", "t.promise_first"), "Days from the order to the promised arrival."},
-		part{"overlong", flag, "ifNull(t.delivered < t.promise_first AND days_off <= -3 AND promised_days > 2 * " + days("t.placed", "t.delivered") + ", false)",
+		part{"overlong", flag, "toBool(ifNull(t.delivered < t.promise_first AND days_off <= -3 AND promised_days > 2 * " + days("t.placed", "t.delivered") + ", false))",
 			"Whether the promise was over-long: the parcel came before half of the promised time had passed, and 3 days early or more."},
 		part{"exceptions", uint32s, "t.exceptions", "Exceptions that the carrier reported: delay, loss, damage, refusal."},
 		part{"exception", text, "arrayStringConcat(arrayFilter(x -> x != '', [if(t.exception_late IS NULL, '', 'late'), if(t.exception_lost IS NULL, '', 'lost'), " +

@@ -63,7 +63,7 @@ SETTINGS join_use_nulls = 0`,
 		part{"month", moment, "t.month", "First of the month of the order, UTC."},
 		part{"placed", moment, "assumeNotNull(t.placed)", "Order placed."},
 		part{"kind", text, "toString(t.kind)", "What was ordered: purchase, subscription, rental."},
-		part{"renewal", flag, "t.renews != ''", "Whether it renews a subscription or rental by itself."},
+		part{"renewal", flag, "toBool(t.renews != '')", "Whether it renews a subscription or rental by itself."},
 		part{"n", count, "row_number() OVER " + window + ")", "Number of the order among the customer's orders, from 1; a renewal's among the renewals."},
 		part{"previous", text, "lagInFrame(t.order) OVER " + all, "The order before; empty: it is the first."},
 		part{"previous_placed", when, "lagInFrame(t.placed) OVER " + all, "When that was placed."},
@@ -85,7 +85,7 @@ SETTINGS join_use_nulls = 0`,
 		part{"case", text, "multiIf(coalesce(t.case_opened, r.complained) IS NULL, 'none', coalesce(t.case_resolved, r.resolved) IS NOT NULL, 'resolved', " +
 			"coalesce(t.case_answered, r.answered) IS NOT NULL, 'answered', coalesce(t.case_opened, r.complained) < now64(3, 'UTC') - toIntervalDay(" + ignoredDays + "), 'ignored', 'open')",
 			"What became of a complaint about it: none (there was none), resolved, answered only, ignored, open."},
-		part{"returned", flag, "t.returned IS NOT NULL OR t.refunded IS NOT NULL", "Whether it was returned or refunded."},
+		part{"returned", flag, "toBool(t.returned IS NOT NULL OR t.refunded IS NOT NULL)", "Whether it was returned or refunded."},
 	)
 }
 
@@ -134,7 +134,7 @@ func place(placed, order string) string {
 var placeOf = place("assumeNotNull(placed)", "order")
 
 // latestOrder is the time of the latest order of all: until then customers have been watched.
-const latestOrder = "WITH (SELECT assumeNotNull(max(placed)) FROM journeys) AS latest"
+const latestOrder = "WITH assumeNotNull((SELECT max(placed) FROM journeys)) AS latest"
 
 // cohorts are customers by the month of their first order, followed month by month until the last month in which anybody ordered.
 func cohorts() View {
@@ -182,7 +182,7 @@ func secondOrder() View {
         sum(count()) OVER (PARTITION BY group ORDER BY day ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING) AS at_risk
     FROM (
         `+latestOrder+`
-        SELECT argMin(multiIf({by:String} = '', 'all', {by:String} = 'cohort', toString(toStartOfMonth(placed)), {by:String} = 'channel', toString(channel),
+        SELECT argMin(multiIf({by:String} = '', 'all', {by:String} = 'cohort', toString(toStartOfMonth(assumeNotNull(placed))), {by:String} = 'channel', toString(channel),
                 {by:String} = 'country', toString(country), {by:String} = 'generation', toString(generation), {by:String} = 'segment', toString(segment),
                 {by:String} = 'kind', toString(kind), {by:String} = 'promise', multiIf(promise_first IS NULL, 'none', delivered IS NULL, 'open', delivered <= promise_first, 'kept', 'broken'),
                 'unknown group'), `+placeOf+`) AS group,

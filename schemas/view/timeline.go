@@ -44,7 +44,7 @@ func timeline() View {
 	list := func(of [][3]string) string {
 		var all []string
 		for _, e := range of {
-			all = append(all, "('"+e[0]+"', toNullable(t."+e[1]+"), CAST("+e[2]+", 'String'))")
+			all = append(all, "('"+e[0]+"', toNullable(t."+e[1]+"), ifNull(toString("+e[2]+"), ''))")
 		}
 		return "arrayJoin(arrayFilter(x -> x.2 IS NOT NULL, [" + strings.Join(all, ",\n        ") + "]))"
 	}

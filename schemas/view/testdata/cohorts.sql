@@ -20,7 +20,7 @@ AS SELECT c.cohort AS cohort,
     c.active.2[indexOf(c.active.1, c.month)] AS active,
     c.orders.2[indexOf(c.orders.1, c.month)] AS orders
 FROM (
-    WITH (SELECT assumeNotNull(max(placed)) FROM journeys) AS latest
+    WITH assumeNotNull((SELECT max(placed) FROM journeys)) AS latest
     SELECT cohort, channel, country, generation, segment, count() AS customers, sumMap(arrayDistinct(months), arrayMap(x -> toUInt64(1), arrayDistinct(months))) AS active,
         sumMap(months, arrayMap(x -> toUInt64(1), months)) AS orders, arrayJoin(range(toUInt64(dateDiff('month', cohort, latest)) + 1)) AS month
     FROM (

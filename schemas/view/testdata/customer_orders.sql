@@ -31,7 +31,7 @@ AS SELECT t.customer AS customer,
     t.month AS month,
     assumeNotNull(t.placed) AS placed,
     toString(t.kind) AS kind,
-    t.renews != '' AS renewal,
+    toBool(t.renews != '') AS renewal,
     row_number() OVER (PARTITION BY t.customer, t.renews != '' ORDER BY t.placed, cityHash64(t.order)) AS n,
     lagInFrame(t.order) OVER (PARTITION BY t.customer, t.renews != '' ORDER BY t.placed, cityHash64(t.order) ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) AS previous,
     lagInFrame(t.placed) OVER (PARTITION BY t.customer, t.renews != '' ORDER BY t.placed, cityHash64(t.order) ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) AS previous_placed,
@@ -50,7 +50,7 @@ AS SELECT t.customer AS customer,
     dateDiff('millisecond', t.promise_first, t.delivered) / 86400000 AS days_off,
     if(t.stars > 0, t.stars, r.stars) AS stars,
     multiIf(coalesce(t.case_opened, r.complained) IS NULL, 'none', coalesce(t.case_resolved, r.resolved) IS NOT NULL, 'resolved', coalesce(t.case_answered, r.answered) IS NOT NULL, 'answered', coalesce(t.case_opened, r.complained) < now64(3, 'UTC') - toIntervalDay(3), 'ignored', 'open') AS case,
-    t.returned IS NOT NULL OR t.refunded IS NOT NULL AS returned
+    toBool(t.returned IS NOT NULL OR t.refunded IS NOT NULL) AS returned
 FROM (
     SELECT * FROM journeys WHERE customer != '' AND placed IS NOT NULL AND cancelled IS NULL
 ) AS t

@@ -8,8 +8,8 @@ FROM (
     SELECT group, day, sum(again) AS ordered, count() AS gone,
         sum(count()) OVER (PARTITION BY group ORDER BY day ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING) AS at_risk
     FROM (
-        WITH (SELECT assumeNotNull(max(placed)) FROM journeys) AS latest
-        SELECT argMin(multiIf({by:String} = '', 'all', {by:String} = 'cohort', toString(toStartOfMonth(placed)), {by:String} = 'channel', toString(channel),
+        WITH assumeNotNull((SELECT max(placed) FROM journeys)) AS latest
+        SELECT argMin(multiIf({by:String} = '', 'all', {by:String} = 'cohort', toString(toStartOfMonth(assumeNotNull(placed))), {by:String} = 'channel', toString(channel),
                 {by:String} = 'country', toString(country), {by:String} = 'generation', toString(generation), {by:String} = 'segment', toString(segment),
                 {by:String} = 'kind', toString(kind), {by:String} = 'promise', multiIf(promise_first IS NULL, 'none', delivered IS NULL, 'open', delivered <= promise_first, 'kept', 'broken'),
                 'unknown group'), bitOr(bitShiftLeft(toUInt128(toUnixTimestamp64Milli(assumeNotNull(placed))), 64), toUInt128(cityHash64(order)))) AS group,

@@ -8,8 +8,8 @@ AS SELECT assumeNotNull(t.e.2) AS at,
     t.visitor AS visitor,
     t.session AS session
 FROM (
-    SELECT arrayJoin(arrayFilter(x -> x.2 IS NOT NULL, [('session', toNullable(t.start), CAST(concat(t.device, ', ', t.channel, ', got to ', toString(t.stage), if(t.known = 'seen', '', concat(' (known ', t.known, ')'))), 'String')),
-        ('contact', toNullable(t.contact), CAST('', 'String'))])) AS e, toString(t.source) AS channel, '' AS order, '' AS review, t.visitor AS visitor, t.id AS session
+    SELECT arrayJoin(arrayFilter(x -> x.2 IS NOT NULL, [('session', toNullable(t.start), ifNull(toString(concat(t.device, ', ', t.channel, ', got to ', toString(t.stage), if(t.known = 'seen', '', concat(' (known ', t.known, ')')))), '')),
+        ('contact', toNullable(t.contact), ifNull(toString(''), ''))])) AS e, toString(t.source) AS channel, '' AS order, '' AS review, t.visitor AS visitor, t.id AS session
     FROM (
         SELECT s.id AS id, s.visitor AS visitor, s.start AS start, s.source AS source, s.device AS device, s.channel AS channel, s.stage AS stage,
             s.contact AS contact, multiIf(s.customer != '', 'seen', n.customer != '', 'later', 'earlier') AS known
@@ -22,36 +22,36 @@ FROM (
         WHERE multiIf(s.customer != '', s.customer, n.customer != '', n.customer, l.customer) = {customer:String}
     ) AS t
     UNION ALL
-    SELECT arrayJoin(arrayFilter(x -> x.2 IS NOT NULL, [('order', toNullable(t.placed), CAST(concat(toString(kind), if(renews != '', concat(', renews ', renews), ''), if(total > 0, concat(', ', toString(total), ' ', currency), '')), 'String')),
-        ('payment', toNullable(t.paid), CAST('', 'String')),
-        ('promise', toNullable(t.promised_at), CAST(concat('arrive by ', toString(promise_first)), 'String')),
-        ('promise changed', toNullable(t.promise_changed), CAST(concat('arrive by ', toString(promise_last)), 'String')),
-        ('warranty', toNullable(t.warranty), CAST('', 'String')),
-        ('packed', toNullable(t.packed), CAST(warehouse, 'String')),
-        ('handed over', toNullable(t.shipped), CAST(carrier, 'String')),
-        ('out for delivery', toNullable(t.out_for_delivery), CAST(carrier, 'String')),
-        ('attempt', toNullable(t.attempted), CAST(concat('nobody there, ', toString(attempts), ' times'), 'String')),
-        ('delay', toNullable(t.exception_late), CAST(carrier, 'String')),
-        ('loss', toNullable(t.exception_lost), CAST(carrier, 'String')),
-        ('damage', toNullable(t.exception_damaged), CAST(carrier, 'String')),
-        ('refusal', toNullable(t.exception_refused), CAST(carrier, 'String')),
-        ('delivery', toNullable(t.delivered), CAST(multiIf(promise_first IS NULL, 'no promise', delivered <= promise_first, 'promise kept', concat(toString(round(dateDiff('millisecond', promise_first, delivered) / 86400000, 1)), ' days late')), 'String')),
-        ('confirmation', toNullable(t.confirmed), CAST('', 'String')),
-        ('cancellation', toNullable(t.cancelled), CAST(cancel_reason, 'String')),
-        ('return requested', toNullable(t.return_requested), CAST(return_reason, 'String')),
-        ('return', toNullable(t.returned), CAST(return_reason, 'String')),
-        ('refund', toNullable(t.refunded), CAST(concat(toString(refund_amount), ' ', currency), 'String')),
-        ('replacement', toNullable(t.replaced), CAST(replace_reason, 'String'))])) AS e, toString(t.channel) AS channel, t.order AS order, '' AS review, t.visitor AS visitor, toUInt64(0) AS session
+    SELECT arrayJoin(arrayFilter(x -> x.2 IS NOT NULL, [('order', toNullable(t.placed), ifNull(toString(concat(toString(kind), if(renews != '', concat(', renews ', renews), ''), if(total > 0, concat(', ', toString(total), ' ', currency), ''))), '')),
+        ('payment', toNullable(t.paid), ifNull(toString(''), '')),
+        ('promise', toNullable(t.promised_at), ifNull(toString(concat('arrive by ', toString(promise_first))), '')),
+        ('promise changed', toNullable(t.promise_changed), ifNull(toString(concat('arrive by ', toString(promise_last))), '')),
+        ('warranty', toNullable(t.warranty), ifNull(toString(''), '')),
+        ('packed', toNullable(t.packed), ifNull(toString(warehouse), '')),
+        ('handed over', toNullable(t.shipped), ifNull(toString(carrier), '')),
+        ('out for delivery', toNullable(t.out_for_delivery), ifNull(toString(carrier), '')),
+        ('attempt', toNullable(t.attempted), ifNull(toString(concat('nobody there, ', toString(attempts), ' times')), '')),
+        ('delay', toNullable(t.exception_late), ifNull(toString(carrier), '')),
+        ('loss', toNullable(t.exception_lost), ifNull(toString(carrier), '')),
+        ('damage', toNullable(t.exception_damaged), ifNull(toString(carrier), '')),
+        ('refusal', toNullable(t.exception_refused), ifNull(toString(carrier), '')),
+        ('delivery', toNullable(t.delivered), ifNull(toString(multiIf(promise_first IS NULL, 'no promise', delivered <= promise_first, 'promise kept', concat(toString(round(dateDiff('millisecond', promise_first, delivered) / 86400000, 1)), ' days late'))), '')),
+        ('confirmation', toNullable(t.confirmed), ifNull(toString(''), '')),
+        ('cancellation', toNullable(t.cancelled), ifNull(toString(cancel_reason), '')),
+        ('return requested', toNullable(t.return_requested), ifNull(toString(return_reason), '')),
+        ('return', toNullable(t.returned), ifNull(toString(return_reason), '')),
+        ('refund', toNullable(t.refunded), ifNull(toString(concat(toString(refund_amount), ' ', currency)), '')),
+        ('replacement', toNullable(t.replaced), ifNull(toString(replace_reason), ''))])) AS e, toString(t.channel) AS channel, t.order AS order, '' AS review, t.visitor AS visitor, toUInt64(0) AS session
     FROM (SELECT * FROM journeys WHERE (month, order) IN (SELECT month, order FROM stored_journeys WHERE customer = {customer:String})) AS t WHERE t.customer = {customer:String}
     UNION ALL
-    SELECT arrayJoin(arrayFilter(x -> x.2 IS NOT NULL, [('opinion', toNullable(t.posted), CAST(concat(if(stars > 0, concat(toString(round(stars, 1)), ' stars now. '), ''), title), 'String')),
-        ('edit', toNullable(t.edited), CAST('', 'String')),
-        ('answer', toNullable(t.answered), CAST('', 'String')),
-        ('contact promised', toNullable(t.contact_promised), CAST(if(contact_due IS NULL, '', concat('until ', toString(contact_due))), 'String')),
-        ('resolution', toNullable(t.resolved), CAST(resolution, 'String')),
-        ('complaint again', toNullable(t.reopened), CAST('', 'String')),
-        ('resolution again', toNullable(t.resolved_again), CAST('', 'String')),
-        ('removal', toNullable(t.removed), CAST('', 'String'))])) AS e, toString(t.source) AS channel, t.order AS order, t.review AS review, '' AS visitor, toUInt64(0) AS session
+    SELECT arrayJoin(arrayFilter(x -> x.2 IS NOT NULL, [('opinion', toNullable(t.posted), ifNull(toString(concat(if(stars > 0, concat(toString(round(stars, 1)), ' stars now. '), ''), title)), '')),
+        ('edit', toNullable(t.edited), ifNull(toString(''), '')),
+        ('answer', toNullable(t.answered), ifNull(toString(''), '')),
+        ('contact promised', toNullable(t.contact_promised), ifNull(toString(if(contact_due IS NULL, '', concat('until ', toString(contact_due)))), '')),
+        ('resolution', toNullable(t.resolved), ifNull(toString(resolution), '')),
+        ('complaint again', toNullable(t.reopened), ifNull(toString(''), '')),
+        ('resolution again', toNullable(t.resolved_again), ifNull(toString(''), '')),
+        ('removal', toNullable(t.removed), ifNull(toString(''), ''))])) AS e, toString(t.source) AS channel, t.order AS order, t.review AS review, '' AS visitor, toUInt64(0) AS session
     FROM (
         SELECT * FROM reviews WHERE (month, order, review) IN (
             SELECT month, order, review FROM stored_reviews WHERE customer = {customer:String} OR order != '' AND order IN (SELECT order FROM (SELECT month, order FROM stored_journeys WHERE customer = {customer:String})))
