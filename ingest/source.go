@@ -78,15 +78,22 @@ func parseOrigin(b []byte, intern func([]byte) string) (o origin, err error) {
 		return n
 	}
 	o.place.Topic = intern(field())
-	o.kind = event.Topic(number())
-	o.place.Partition = int32(number())
-	o.partitions = int32(number())
+	kind, partition, partitions := number(), number(), number()
 	o.place.Offset = number()
 	o.time = event.Time(number())
-	if len(rest) != 1 {
+	if len(rest) != 1 || kind < 0 || kind > int64(event.Touches) || int64(int32(partition)) != partition || int64(int32(partitions)) != partitions {
 		return o, fmt.Errorf("origin header %q is not ours", b)
 	}
-	o.state = rest[0]
+	o.kind, o.place.Partition, o.partitions = event.Topic(kind), int32(partition), int32(partitions)
+	switch o.state = rest[0]; o.state {
+	case originTick, originIdle:
+	case originRecord, originMessage:
+		if kind == 0 {
+			return o, fmt.Errorf("origin header %q is not ours", b)
+		}
+	default:
+		return o, fmt.Errorf("origin header %q is not ours", b)
+	}
 	return o, err
 }
 

@@ -60,6 +60,11 @@ func (k kind) topic() event.Topic {
 	return [...]event.Topic{event.Orders, event.Deliveries, event.Reviews, event.Touches}[k>>5&3]
 }
 
+// known says whether k is one of the kinds.
+func (k kind) known() bool {
+	return k >= placed && k <= replacementSent || k >= packed && k <= confirmed || k >= posted && k <= resolved || k == touch
+}
+
 // version says whether a kind states an opinion, rather than doing something about it.
 func (k kind) version() bool { return k == posted || k == edited || k == mention }
 
@@ -139,7 +144,7 @@ func (m *Machine) fact(e *event.Event) fact {
 		short(sCampaign, t.Campaign)
 		short(sLanding, t.Landing)
 		short(sDevice, t.Device)
-		f.t = [allTimes]event.Time{tFirstSeen: t.FirstSeen, tView: t.View, tResearch: t.Research, tCart: t.Cart, tCheckout: t.Checkout,
+		f.t = [times]event.Time{tFirstSeen: t.FirstSeen, tView: t.View, tResearch: t.Research, tCart: t.Cart, tCheckout: t.Checkout,
 			tOrdered: t.Ordered, tTrack: t.Track, tContact: t.Contact}
 		f.n = [nums]uint32{nBefore: t.SessionsBefore, nTracks: t.Tracks, nContacts: t.Contacts}
 	}

@@ -50,7 +50,7 @@ type opinion struct {
 	mention                  bool
 	negative                 event.Time // since when
 	source                   uint32
-	stated                   [allStrs]uint32 // the last version's word on each
+	stated                   [strs]uint32 // the last version's word on each
 	rating, ratingMax, stars float64
 	reach                    float64
 	answered, resolved       event.Time

@@ -16,7 +16,7 @@ type order struct {
 	milestone   [confirmed + 1]event.Time // the first time of each kind
 	count       [confirmed + 1]uint32
 	exceptions  map[string]event.Time
-	stated      [allStrs]uint32 // the last word on each
+	stated      [strs]uint32 // the last word on each
 	total       float64
 	refunded    float64
 	reasons     [replacementSent + 1]uint32
