@@ -109,7 +109,7 @@ func customers() View {
 		part{"subscriptions", count, "countIf(NOT o.renewal AND o.kind = 'subscription')", "Of them subscriptions."},
 		part{"rentals", count, "countIf(NOT o.renewal AND o.kind = 'rental')", "Of them rentals."},
 		part{"renewals", count, "countIf(o.renewal)", "Renewals of subscriptions and rentals."},
-		part{"second_order", when, "minIf(o.placed, o.n = 2 AND NOT o.renewal)", "Second order placed; NULL: there is none yet."},
+		part{"second_order", when, "minIf(toNullable(o.placed), o.n = 2 AND NOT o.renewal)", "Second order placed; NULL: there is none yet."},
 		part{"last_order", moment, "max(o.placed)", "Last order placed."},
 		part{"days_between", maybe, "avgIf(o.days_since, NOT o.renewal)", "Mean days between the orders; NULL: there is but one."},
 		part{"channels", texts, "arraySort(groupUniqArrayIf(toString(o.channel), o.channel != ''))", "All that they ordered by: web, app, store, phone, email."},
