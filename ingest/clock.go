@@ -8,7 +8,7 @@ import (
 
 // clock is the time of one partition of a machine's topic, made of source times alone, so that it is a function of the records
 // read. For a routed topic it is the minimum over the source partitions that are not idle; it is unknown (0) until every source
-// partition of every source topic has been heard of. For a clickstream that is read directly it is the highest source time so far.
+// partition of every source topic that feeds it has been heard of. For a clickstream that is read directly it is the highest source time so far.
 // It never goes back.
 type clock struct {
 	// Now is the clock, 0 = unknown.
@@ -16,7 +16,7 @@ type clock struct {
 	// Sources are the source topics with a slot per partition; nil where the machine reads its source directly.
 	Sources map[string][]sourceClock `json:"sources,omitempty"`
 
-	topics int // how many source topics must be heard of; 0: read directly
+	topics []string // the source topics that must be heard of, and that count; none: read directly
 }
 
 type sourceClock struct {
@@ -54,12 +54,13 @@ func (c *clock) routed(o *origin) error {
 }
 
 func (c *clock) recompute() {
-	if len(c.Sources) < c.topics {
-		return
-	}
 	var least, most event.Time
 	busy := false
-	for _, list := range c.Sources {
+	for _, topic := range c.topics { // what was heard of a topic that is no source any more does not count
+		list := c.Sources[topic]
+		if len(list) == 0 {
+			return
+		}
 		for _, s := range list {
 			if !s.Heard {
 				return

@@ -9,7 +9,7 @@ import (
 
 // A routed clock is the minimum of its busy sources, unknown until all have been heard of, and never goes back.
 func TestRoutedClock(t *testing.T) {
-	c := clock{topics: 2}
+	c := clock{topics: []string{"orders", "reviews"}}
 	for i, step := range []struct {
 		topic      string
 		partition  int32
@@ -47,7 +47,7 @@ func TestRoutedClock(t *testing.T) {
 
 // What a position remembers of a clock is all that it needs to go on.
 func TestClockSurvivesItsPosition(t *testing.T) {
-	c := clock{topics: 1}
+	c := clock{topics: []string{"orders"}}
 	for p := range int32(3) {
 		if err := c.routed(&origin{place: flow.Place{Topic: "orders", Partition: p}, partitions: 3, time: event.Time(100 + p), state: originRecord}); err != nil {
 			t.Fatal(err)
@@ -62,7 +62,7 @@ func TestClockSurvivesItsPosition(t *testing.T) {
 	if err := again.unmarshal(b); err != nil {
 		t.Fatal(err)
 	}
-	again.Clock.topics = 1
+	again.Clock.topics = []string{"orders"}
 	o := origin{place: flow.Place{Topic: "orders", Partition: 0}, partitions: 3, time: 500, state: originRecord}
 	if err := again.Clock.routed(&o); err != nil {
 		t.Fatal(err)
@@ -76,7 +76,7 @@ func TestClockSurvivesItsPosition(t *testing.T) {
 }
 
 func TestClockRefusesForeignOrigins(t *testing.T) {
-	c := clock{topics: 1}
+	c := clock{topics: []string{"orders"}}
 	for _, o := range []origin{{partitions: 1 << 30}, {partitions: 2, place: flow.Place{Partition: 2}}, {partitions: 2, place: flow.Place{Partition: -1}}} {
 		if c.routed(&o) == nil {
 			t.Errorf("%+v was accepted", o)
@@ -99,7 +99,7 @@ func FuzzOrigin(f *testing.F) {
 		if err != nil || again != o {
 			t.Fatalf("%q is %+v, written %q it is %+v: %v", b, o, o.append(nil), again, err)
 		}
-		c := clock{topics: 1}
+		c := clock{topics: []string{o.place.Topic}}
 		if err := c.routed(&o); err == nil && c.Sources[o.place.Topic] == nil {
 			t.Fatalf("%q moved nothing", b)
 		}

@@ -31,7 +31,9 @@ type Config struct {
 	Prefix string
 	// Instance is this instance's stable name, from its data directory: with it come static group membership and transactional ids.
 	Instance string
-	Topics   Topics
+	// Sources are the shop's topics.
+	Sources []Source
+	Topics  Topics
 	// KeyedByVisitor: the clickstream's records have the visitor as key, so SESSION may read it itself.
 	KeyedByVisitor bool
 	Rules          event.Rules
@@ -69,40 +71,24 @@ type Config struct {
 	Log    *slog.Logger
 }
 
-// Topics are the names of the topics.
+// Topics are the names of our own topics.
 type Topics struct {
-	Clickstream, Orders, Deliveries, Reviews string // the shop's
-	Clicks, Journeys, DeadLetters            string // ours
-	SessionStates, JourneyStates             string // ours, compacted
+	Clicks, Journeys, DeadLetters string
+	SessionStates, JourneyStates  string // compacted
 }
 
-// OwnTopics fills in the names of our own topics.
-func (t Topics) OwnTopics(prefix string) Topics {
-	t.Clicks, t.Journeys, t.DeadLetters = prefix+".clicks", prefix+".journeys", prefix+".deadletters"
-	t.SessionStates, t.JourneyStates = prefix+".sessions.state", prefix+".journeys.state"
-	return t
-}
-
-// Source returns the name of the topic with events of a kind.
-func (t Topics) Source(kind event.Topic) string {
-	switch kind {
-	case event.Clickstream:
-		return t.Clickstream
-	case event.Orders:
-		return t.Orders
-	case event.Deliveries:
-		return t.Deliveries
-	case event.Reviews:
-		return t.Reviews
-	}
-	return ""
+// OwnTopics are our topics of a prefix.
+func OwnTopics(prefix string) Topics {
+	return Topics{Clicks: prefix + ".clicks", Journeys: prefix + ".journeys", DeadLetters: prefix + ".deadletters",
+		SessionStates: prefix + ".sessions.state", JourneyStates: prefix + ".journeys.state"}
 }
 
 // DefaultConfig has everything but connections, machines, and names that only the caller knows.
 func DefaultConfig() Config {
 	return Config{
 		Prefix:   "afterclick",
-		Topics:   Topics{Clickstream: "clickstream", Orders: "orders", Deliveries: "deliveries", Reviews: "reviews"}.OwnTopics("afterclick"),
+		Sources:  DefaultSources(),
+		Topics:   OwnTopics("afterclick"),
 		Rules:    event.DefaultRules,
 		MaxEvent: 1 << 20, DeadLetterSize: 256 << 10,
 		Parts:      Parts,
@@ -133,5 +119,8 @@ func (c *Config) validate() error {
 	need(c.StateDir != "" || c.StateMemory == 0, "a limit of memory for states needs a directory for the others")
 	need(c.Generation > 0, "generations begin at 1")
 	need(len(c.Parts) > 0, "no part to run")
+	if _, err := c.OpenSources(); err != nil {
+		wrong = append(wrong, err)
+	}
 	return errors.Join(wrong...)
 }

@@ -13,37 +13,61 @@ import (
 	"github.com/afterclick/afterclick/schemas/table"
 )
 
-// refuse sets a record aside: a row of dead_letters and a record on the dead-letter topic, both with the reason, the place, the
-// time and the bytes, up to limit bytes; of a larger one only size and hash. Only a *event.Refusal may be the reason.
-func refuse(e *epoch, topic string, limit int, place flow.Place, at event.Time, r *kgo.Record, reason error) {
+// letter is a record, or an event of it, that is refused.
+type letter struct {
+	place flow.Place
+	time  event.Time
+	key   []byte // of the record
+	body  []byte // the record's value, or what of it the event was made from
+	why   error  // only a *event.Refusal may be the reason
+	copy  bool   // body is in memory that is used again
+}
+
+// letters sets aside what is refused: a row of dead_letters and a record on the dead-letter topic, both with the reason, the place, the
+// time and the bytes, up to so many for one record. Of what is larger only size and hash are kept.
+type letters struct {
+	epoch      *epoch
+	topic      string
+	keys, body int // bytes that may still be kept
+}
+
+func newLetters(e *epoch, cfg *Config) letters {
+	return letters{e, cfg.Topics.DeadLetters, cfg.DeadLetterSize, cfg.DeadLetterSize}
+}
+
+func (l *letters) add(r letter) {
 	var why *event.Refusal
-	if !errors.As(reason, &why) {
-		why = &event.Refusal{Reason: event.BadJSON, Detail: reason.Error()}
+	if !errors.As(r.why, &why) {
+		why = &event.Refusal{Reason: event.BadJSON, Detail: r.why.Error()}
 	}
-	body := r.Value
-	if len(body) > limit {
-		body = nil
+	keep := func(b []byte, left *int) []byte {
+		if len(b) > *left {
+			return nil
+		}
+		*left -= len(b)
+		return b
 	}
-	key := r.Key
-	if len(key) > limit {
-		key = nil
+	key, body := keep(r.key, &l.keys), keep(r.body, &l.body)
+	if r.copy {
+		body = l.epoch.arena.copy(body)
 	}
-	hash := xxhash.Sum64(r.Value)
-	e.rows.DeadLetters.Append(&table.DeadLetter{
-		Topic: place.Topic, Partition: place.Partition, Offset: place.Offset, SourceTime: at,
+	hash := xxhash.Sum64(r.body)
+	l.epoch.rows.DeadLetters.Append(&table.DeadLetter{
+		Topic: r.place.Topic, Partition: r.place.Partition, Offset: r.place.Offset, Part: r.place.Part, SourceTime: r.time,
 		Reason: why.Reason, Field: why.Field, Detail: why.Detail,
-		Key: key, Body: body, Size: uint64(len(r.Value)), Hash: hash,
+		Key: key, Body: body, Size: uint64(len(r.body)), Hash: hash,
 	})
-	d := e.record(topic, 0, key, body)
+	d := l.epoch.record(l.topic, 0, key, body)
 	text := func(k, v string) { d.Headers = append(d.Headers, kgo.RecordHeader{Key: k, Value: []byte(v)}) }
 	text("reason", why.Reason)
 	text("field", why.Field)
 	text("detail", why.Detail)
-	text("topic", place.Topic)
-	text("partition", strconv.Itoa(int(place.Partition)))
-	text("offset", strconv.FormatInt(place.Offset, 10))
-	text("time", at.String())
-	text("size", strconv.Itoa(len(r.Value)))
+	text("topic", r.place.Topic)
+	text("partition", strconv.Itoa(int(r.place.Partition)))
+	text("offset", strconv.FormatInt(r.place.Offset, 10))
+	text("part", strconv.FormatUint(uint64(r.place.Part), 10))
+	text("time", r.time.String())
+	text("size", strconv.Itoa(len(r.body)))
 	text("xxhash64", strconv.FormatUint(hash, 16))
 }
 

@@ -25,6 +25,7 @@ import (
 type Engine struct {
 	cfg     Config
 	Metrics Metrics
+	sources []OpenSource
 	groups  map[string][]string // our groups with the topics that they read, of the parts that run
 	quiet   []*atomic.Bool
 	counts  partitionCounts
@@ -38,13 +39,17 @@ func New(cfg Config) (*Engine, error) {
 		return nil, fmt.Errorf("engine: %w", err)
 	}
 	e := &Engine{cfg: cfg, groups: map[string][]string{}}
+	var err error
+	if e.sources, err = cfg.OpenSources(); err != nil {
+		return nil, fmt.Errorf("engine: %w", err)
+	}
 	t := &e.cfg.Topics
 	for _, part := range cfg.Parts {
 		switch part {
 		case PartRoutes:
-			e.groups[e.group(part)] = e.routed()
+			e.groups[e.group(part)] = cfg.routed()
 		case PartSessions:
-			e.groups[e.group(part)] = []string{e.clicks()}
+			e.groups[e.group(part)] = []string{cfg.clicks()}
 		case PartJourneys:
 			e.groups[e.group(part)] = []string{t.Journeys}
 		default:
@@ -55,24 +60,6 @@ func New(cfg Config) (*Engine, error) {
 }
 
 func (e *Engine) group(part string) string { return e.cfg.Prefix + "." + part }
-
-// clicks is the topic that SESSION reads.
-func (e *Engine) clicks() string {
-	if e.cfg.KeyedByVisitor {
-		return e.cfg.Topics.Clickstream
-	}
-	return e.cfg.Topics.Clicks
-}
-
-// routed are the source topics that ROUTE reads.
-func (e *Engine) routed() (topics []string) {
-	for _, kind := range event.SourceTopics {
-		if kind != event.Clickstream || !e.cfg.KeyedByVisitor {
-			topics = append(topics, e.cfg.Topics.Source(kind))
-		}
-	}
-	return topics
-}
 
 // Run blocks until ctx ends, then finishes the epochs at hand. An error means that the instance cannot work at all; whatever may
 // pass is retried.
@@ -141,8 +128,8 @@ func guard(run func() error) (err error) {
 
 func (e *Engine) lane(name string, s *session, t task, quiet *atomic.Bool, reassign func(context.Context) error) *lane {
 	return &lane{
-		name: name, task: t, well: func() { e.failing.Delete(name) }, every: e.cfg.Epoch, most: e.cfg.EpochRecords, grace: e.cfg.Grace, metrics: &e.Metrics, log: e.cfg.Log, quiet: quiet,
-		do: effects{poll: s.poll, insert: e.cfg.Insert, commit: s.commit, abort: s.abort, lease: s.lease, reassign: reassign, now: time.Now, within: context.WithTimeout},
+		name: name, task: t, well: func() { e.failing.Delete(name) }, waits: func(err error) { e.failing.Store(name, err) }, every: e.cfg.Epoch, most: e.cfg.EpochRecords, grace: e.cfg.Grace, metrics: &e.Metrics, log: e.cfg.Log, quiet: quiet,
+		do: effects{poll: s.poll, insert: e.cfg.Insert, commit: s.commit, abort: s.abort, lease: s.lease, reassign: reassign, now: time.Now, within: context.WithTimeout, rest: rest},
 	}
 }
 
@@ -153,7 +140,7 @@ func (e *Engine) runRouter(ctx context.Context, name string, quiet *atomic.Bool)
 		return err
 	}
 	defer s.close()
-	t := newRouter(&e.cfg, &e.Metrics, e.counts)
+	t := newRouter(&e.cfg, &e.Metrics, e.sources, e.counts)
 	admin := kadm.NewClient(s.client)
 	lags, asked := map[string]map[int32]int64{}, map[string]time.Time{} // Kafka is asked once a second and topic
 	t.ended = func(topic string, partition int32) bool {
@@ -191,22 +178,22 @@ func (e *Engine) runRouter(ctx context.Context, name string, quiet *atomic.Bool)
 }
 
 func (e *Engine) runSessions(ctx context.Context, name string, quiet *atomic.Bool) error {
-	t := keyedTopics{input: e.clicks(), carries: []event.Topic{event.Clickstream}, changelog: e.cfg.Topics.SessionStates,
+	t := keyedTopics{input: e.cfg.clicks(), carries: []event.Topic{event.Clickstream}, changelog: e.cfg.Topics.SessionStates,
 		messages: e.cfg.Topics.Journeys, messagePartitions: e.counts[e.cfg.Topics.Journeys]}
 	if e.cfg.KeyedByVisitor {
 		t.direct = event.Clickstream
 	}
-	return e.runMachine(ctx, name, PartSessions, t, e.cfg.NewSession(), 1, quiet)
+	return e.runMachine(ctx, name, PartSessions, t, e.cfg.NewSession(), quiet)
 }
 
 func (e *Engine) runJourneys(ctx context.Context, name string, quiet *atomic.Bool) error {
 	t := keyedTopics{input: e.cfg.Topics.Journeys, carries: []event.Topic{event.Orders, event.Deliveries, event.Reviews, event.Touches},
 		changelog: e.cfg.Topics.JourneyStates}
-	return e.runMachine(ctx, name, PartJourneys, t, e.cfg.NewJourney(), 3, quiet)
+	return e.runMachine(ctx, name, PartJourneys, t, e.cfg.NewJourney(), quiet)
 }
 
-// runMachine runs a lane of a machine that is fed by so many source topics.
-func (e *Engine) runMachine(ctx context.Context, name, part string, topics keyedTopics, m Machine, sources int, quiet *atomic.Bool) error {
+// runMachine runs a lane of a machine.
+func (e *Engine) runMachine(ctx context.Context, name, part string, topics keyedTopics, m Machine, quiet *atomic.Bool) error {
 	group := e.group(part)
 	s, err := openSession(ctx, &e.cfg, group, name, []string{topics.input}, e.cfg.Log)
 	if err != nil {
@@ -216,10 +203,7 @@ func (e *Engine) runMachine(ctx context.Context, name, part string, topics keyed
 	ctx, cancel := context.WithCancel(ctx)
 	t := newKeyed(&e.cfg, &e.Metrics, topics, m)
 	defer func() { t.gauges.report(gauges{}, &e.Metrics) }()
-	r := &restorer{cfg: &e.cfg, group: group, topics: topics, metrics: &e.Metrics, log: e.cfg.Log, sources: sources, budget: state.NewBudget(e.cfg.StateMemory)}
-	if topics.direct != 0 {
-		r.sources = 0
-	}
+	r := &restorer{cfg: &e.cfg, group: group, topics: topics, metrics: &e.Metrics, log: e.cfg.Log, sources: e.cfg.feeding(topics.input), budget: state.NewBudget(e.cfg.StateMemory)}
 	a := newAssignment(s, t, r)
 	defer a.close()
 	defer cancel()

@@ -105,7 +105,7 @@ func applyEachOnce(t *testing.T, kafka []kgo.Opt, pause time.Duration, insert fu
 	}
 	// What the changelog holds now is what a restore gives.
 	r := &restorer{cfg: &cfg, group: "afterclick.sessions", topics: keyedTopics{input: "afterclick.clicks", changelog: "afterclick.sessions.state"},
-		metrics: &Metrics{}, log: cfg.Log, sources: 1}
+		metrics: &Metrics{}, log: cfg.Log, sources: []string{"clickstream"}}
 	total := 0
 	for id := range int32(4) {
 		p, err := r.restore(context.Background(), id)

@@ -54,11 +54,11 @@ func TestPositionVersions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := position{Clock: clock{topics: 3, Sources: map[string][]sourceClock{"gone": {{}}}}}
+	p := position{Clock: clock{topics: []string{"orders", "reviews", "deliveries"}, Sources: map[string][]sourceClock{"gone": {{}}}}}
 	if err := p.unmarshal(b); err != nil {
 		t.Fatal(err)
 	}
-	want := position{Version: 1, Generation: 3, Offset: 4711, Clock: clock{Now: keptTime, topics: 3, Sources: map[string][]sourceClock{
+	want := position{Version: 1, Generation: 3, Offset: 4711, Clock: clock{Now: keptTime, topics: []string{"orders", "reviews", "deliveries"}, Sources: map[string][]sourceClock{
 		"orders": {{Time: keptTime, Heard: true}, {Time: keptTime + 3_600_000, Heard: true, Idle: true}}, "reviews": {{}}}}}
 	if !reflect.DeepEqual(p, want) {
 		t.Errorf("got  %+v\nwant %+v", p, want)

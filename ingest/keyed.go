@@ -79,7 +79,7 @@ func (t *keyed) take(r *kgo.Record, e *epoch) error {
 	var err error
 	if kind != 0 {
 		at.Source = flow.Place{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset}
-		if at.SourceTime, err = sourceTime(r); err == nil {
+		if at.SourceTime, err = SourceTime(r); err == nil {
 			err = checkSourceTime(at.SourceTime, e.read)
 		}
 		if err == nil {
@@ -115,7 +115,8 @@ func (t *keyed) take(r *kgo.Record, e *epoch) error {
 	}
 	if err != nil {
 		t.metrics.Refused.Add(1)
-		refuse(e, t.cfg.Topics.DeadLetters, t.cfg.DeadLetterSize, at.Source, at.SourceTime, r, err)
+		l := newLetters(e, t.cfg)
+		l.add(letter{place: at.Source, time: at.SourceTime, key: r.Key, body: r.Value, why: err})
 		return nil
 	}
 	return t.apply(p, ev, at, r.Value, e)
@@ -168,7 +169,7 @@ func (t *keyed) apply(p *partition, ev *event.Event, at flow.At, body []byte, e 
 		return nil
 	}
 	row := &t.row
-	*row = table.Event{Topic: at.Source.Topic, Partition: at.Source.Partition, Offset: at.Source.Offset, SourceTime: at.SourceTime,
+	*row = table.Event{Topic: at.Source.Topic, Partition: at.Source.Partition, Offset: at.Source.Offset, Part: at.Source.Part, SourceTime: at.SourceTime,
 		Status: status, Kind: ev.Topic, Header: ev.Header(), Body: body, Revision: at.Revision}
 	switch ev.Topic {
 	case event.Clickstream:

@@ -15,7 +15,8 @@ import (
 
 // A task is what a lane does with the records of an epoch. Its methods are called by the lane's goroutine alone.
 type task interface {
-	// take processes one record. An error means that going on would be wrong; bad input is no error but a dead letter.
+	// take processes one record. An error means that going on would be wrong; bad input is no error but a dead letter. After a *notNow
+	// the same record may be given to it again.
 	take(r *kgo.Record, e *epoch) error
 	// finish adds what is to be said at the end of the epoch.
 	finish(e *epoch) error
@@ -45,7 +46,29 @@ type effects struct {
 	now   func() time.Time
 	// within returns a context that ends when so much time has passed, by the clock of now.
 	within func(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc)
+	// rest returns after so much time, or when ctx ends.
+	rest func(ctx context.Context, d time.Duration)
 }
+
+// rest is the effect of that name in the world.
+func rest(ctx context.Context, d time.Duration) {
+	select {
+	case <-time.After(d):
+	case <-ctx.Done():
+	}
+}
+
+// notNow is why a record cannot be read at the moment, though maybe later: what is needed for that is away.
+type notNow struct {
+	topic string
+	why   error
+}
+
+func (n *notNow) Error() string {
+	return fmt.Sprintf("topic %s cannot be read for now, nothing is lost: %v", n.topic, n.why)
+}
+
+func (n *notNow) Unwrap() error { return n.why }
 
 // lane runs epochs, one after the other.
 type lane struct {
@@ -57,7 +80,8 @@ type lane struct {
 	grace   time.Duration // for the last epoch, after ctx has ended
 	metrics *Metrics
 	log     *slog.Logger
-	well    func() // called after an epoch that went well
+	well    func()      // called after an epoch that went well
+	waits   func(error) // called when a record cannot be read for now
 
 	lastRead time.Time
 	// quiet is true while nothing was read for a while and nothing is left to be written.
@@ -95,9 +119,12 @@ func (l *lane) epoch(ctx context.Context, e *epoch) error {
 	defer release()
 
 	e.reset(l.do.now())
-	polled, err := l.gather(ctx, e)
+	polled, err := l.gather(ctx, leased, e)
 	if err != nil {
 		l.task.dropped()
+		if why := (*notNow)(nil); errors.As(err, &why) && ctx.Err() != nil {
+			return nil // whoever comes next reads it
+		}
 		return err
 	}
 	now := l.do.now()
@@ -141,14 +168,15 @@ func (l *lane) epoch(ctx context.Context, e *epoch) error {
 	return nil
 }
 
-// gather polls until the epoch is long or large enough, and takes the records as they come.
-func (l *lane) gather(ctx context.Context, e *epoch) (polled int, err error) {
+// gather polls until the epoch is long or large enough, and takes the records as they come. What they say counts, too: a record may be a
+// batch of thousands of events.
+func (l *lane) gather(ctx, leased context.Context, e *epoch) (polled int, err error) {
 	end := e.now.Add(l.every)
 	until, cancel := l.do.within(ctx, l.every)
 	defer cancel()
-	for polled < l.most && until.Err() == nil && l.do.now().Before(end) {
+	for max(polled, len(e.records)) < l.most && until.Err() == nil && l.do.now().Before(end) {
 		asked := l.do.now()
-		records, err := l.do.poll(until, l.most-polled)
+		records, err := l.do.poll(until, l.most-max(polled, len(e.records)))
 		if err != nil {
 			return polled, fmt.Errorf("poll: %w", err)
 		}
@@ -160,7 +188,9 @@ func (l *lane) gather(ctx context.Context, e *epoch) (polled int, err error) {
 		e.read = begin // the machine may have slept since the epoch began
 		for _, r := range records {
 			if err := l.task.take(r, e); err != nil {
-				return polled, err
+				if err = l.wait(ctx, leased, r, e, err); err != nil {
+					return polled, err
+				}
 			}
 			if e.stale {
 				return polled, nil
@@ -170,6 +200,40 @@ func (l *lane) gather(ctx context.Context, e *epoch) (polled int, err error) {
 	}
 	return polled, nil
 }
+
+// wait gives a record that could not be taken to the task again and again, if that may help, until it is taken. Meanwhile nothing is
+// read. When the partitions are taken away, the epoch is stale.
+func (l *lane) wait(ctx, leased context.Context, r *kgo.Record, e *epoch, err error) error {
+	var why *notNow
+	if !errors.As(err, &why) {
+		return err
+	}
+	l.log.Warn("cannot read a record for now, waiting: nothing is lost", "lane", l.name, "topic", r.Topic, "partition", r.Partition, "offset", r.Offset, "error", why.why)
+	both, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(leased, cancel)()
+	for d := time.Second / 4; errors.As(err, &why); d = min(2*d, maxWait) {
+		l.waits(err)
+		l.metrics.Waits.Add(1)
+		l.do.rest(both, d)
+		switch {
+		case leased.Err() != nil:
+			e.stale = true
+			return nil
+		case ctx.Err() != nil:
+			return err
+		}
+		e.read = l.do.now()
+		err = l.task.take(r, e)
+	}
+	if err == nil {
+		l.log.Info("reading goes on", "lane", l.name, "topic", r.Topic)
+	}
+	return err
+}
+
+// maxWait is how long at most a lane goes on waiting once what it needed is there again.
+const maxWait = 10 * time.Second
 
 // write makes the epoch durable: rows first, then the one transaction. false: it was aborted. leased ends when partitions are taken
 // away; the transaction finds that out by itself.

@@ -131,7 +131,7 @@ func (s *localShop) check() {
 		cfg := s.config("a")
 		cfg.StateDir = dir
 		r := &restorer{cfg: &cfg, group: "afterclick.sessions", topics: keyedTopics{input: "afterclick.clicks", changelog: "afterclick.sessions.state"},
-			metrics: &Metrics{}, log: cfg.Log, sources: 1}
+			metrics: &Metrics{}, log: cfg.Log, sources: []string{"clickstream"}}
 		seen := map[string]int{}
 		for id := range int32(localPartitions) {
 			p, err := r.restore(context.Background(), id)

@@ -20,6 +20,7 @@ type Metrics struct {
 	StatesAway    atomic.Int64 // keys whose states are only on disk
 	StateBytes    atomic.Int64 // bytes of memory for them
 	Held          atomic.Int64 // keys with changes that no row shows yet
+	Waits         atomic.Int64 // times that a record could not be read because something else, such as a schema registry, was away
 	WrongKeys     atomic.Int64 // records whose key contradicts keyed_by; any makes health red
 	InsertNanos   atomic.Int64 // spent waiting for inserts
 	CommitNanos   atomic.Int64 // spent in transactions

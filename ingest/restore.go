@@ -33,7 +33,7 @@ type restorer struct {
 	topics  keyedTopics
 	metrics *Metrics
 	log     *slog.Logger
-	sources int // source topics that the clock waits for; 0: the machine reads its source itself
+	sources []string // source topics that the clock is made of; none: the machine reads its source itself
 	budget  *state.Budget
 }
 

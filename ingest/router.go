@@ -13,38 +13,60 @@ import (
 	"github.com/afterclick/afterclick/schemas/flow"
 )
 
-// router is ROUTE, the stateless task: decode, validate, set aside what is bad, and write the record as it came to the topic of
-// the machine that owns its key, with its origin. It also tells every partition of those topics how far its sources are, and when
+// router is ROUTE, the stateless task: decode, validate, set aside what is bad, and write each event to the topic of the machine that
+// owns its key, as canonical JSON (the record as it came, if it is that) with its origin. It also tells every partition of those topics how far its sources are, and when
 // one is idle, because the machines' clocks are made of that.
 type router struct {
 	cfg     *Config
 	metrics *Metrics
-	decoder *decode.Decoder
 	sources map[string]*source // by topic name
+	record  decode.Record      // at hand; here, because a reader takes a pointer
 	// ended tells which of the partitions have been read to their end; it may ask Kafka.
 	ended func(topic string, partition int32) bool
 }
 
-func newRouter(cfg *Config, metrics *Metrics, counts partitionCounts) *router {
-	t := &router{cfg: cfg, metrics: metrics, decoder: &decode.Decoder{MaxBytes: cfg.MaxEvent}, sources: map[string]*source{}}
-	for _, kind := range event.SourceTopics {
-		target := cfg.Topics.Journeys
-		if kind == event.Clickstream {
-			target = cfg.Topics.Clicks
+func newRouter(cfg *Config, metrics *Metrics, sources []OpenSource, counts partitionCounts) *router {
+	t := &router{cfg: cfg, metrics: metrics, sources: map[string]*source{}}
+	for _, o := range sources {
+		if len(o.Targets) == 0 {
+			continue
 		}
-		topic := cfg.Topics.Source(kind)
-		t.sources[topic] = &source{kind: kind, target: target, partitions: counts[topic], targets: counts[target], parts: map[int32]*sourcePartition{}}
+		s := &source{holds: o.Holds()[0], reader: o.Reader(cfg.MaxEvent), direct: o.Direct(), partitions: counts[o.Topic], parts: map[int32]*sourcePartition{}}
+		for _, topic := range o.Targets {
+			s.targets = append(s.targets, target{topic, counts[topic]})
+		}
+		t.sources[o.Topic] = s
 	}
 	return t
 }
 
 // source is a source topic of the router.
 type source struct {
-	kind       event.Topic
-	target     string
-	partitions int32 // of the source
-	targets    int32 // partitions of the target
+	holds      event.Topic // mainly
+	reader     *decode.Reader
+	direct     bool // its records are routed as they are
+	partitions int32
+	targets    []target
 	parts      map[int32]*sourcePartition
+}
+
+// target is a machine's topic.
+type target struct {
+	topic      string
+	partitions int32
+}
+
+// target returns where events of a kind go.
+func (s *source) target(cfg *Config, kind event.Topic) *target {
+	if len(s.targets) > 1 {
+		topic := cfg.target(kind)
+		for i := range s.targets {
+			if s.targets[i].topic == topic {
+				return &s.targets[i]
+			}
+		}
+	}
+	return &s.targets[0]
 }
 
 type sourcePartition struct {
@@ -86,38 +108,52 @@ func (t *router) take(r *kgo.Record, e *epoch) error {
 		e.stale = true
 		return nil
 	}
-	at, err := sourceTime(r)
+	at, err := SourceTime(r)
 	p.pending.next = r.Offset + 1
 	if r.Attrs.IsControl() {
 		return nil
 	}
-	p.pending.read = true
-	t.metrics.Read.Add(1)
 	place := flow.Place{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset}
-	var ev *event.Event
 	if err == nil {
 		err = checkSourceTime(at, e.read)
 	}
-	if err == nil {
-		p.pending.time = max(p.pending.time, at)
-		if ev, err = t.decoder.Decode(s.kind, r.Value); err == nil {
-			err = ev.Validate(t.cfg.Rules, at)
-		}
-	}
 	if err != nil {
+		p.pending.read = true
+		t.metrics.Read.Add(1)
 		t.metrics.Refused.Add(1)
-		refuse(e, t.cfg.Topics.DeadLetters, t.cfg.DeadLetterSize, place, at, r, err)
+		l := newLetters(e, t.cfg)
+		l.add(letter{place: place, time: at, key: r.Key, body: r.Value, why: err})
 		return nil
 	}
-	o := origin{place: place, kind: s.kind, partitions: s.partitions, time: at, state: originRecord}
-	key := ev.Key()
-	out := e.record(s.target, partitionOf(key, s.targets), bytesOf(key), r.Value)
-	out.Headers = []kgo.RecordHeader{{Key: originHeader, Value: o.append(e.arena.take(96)[:0])}}
-	t.metrics.Routed.Add(1)
+	t.record = decode.Record{Key: r.Key, Value: r.Value, Headers: r.Headers, Time: at}
+	parts, err := s.reader.Read(&t.record, t.cfg.Rules)
+	if err != nil {
+		return &notNow{r.Topic, err}
+	}
+	p.pending.read, p.pending.time = true, max(p.pending.time, at)
+	t.metrics.Read.Add(1)
+	l := newLetters(e, t.cfg)
+	for i := range parts {
+		part := &parts[i]
+		if place.Part = uint32(i); part.Refusal != nil {
+			t.metrics.Refused.Add(1)
+			l.add(letter{place: place, time: at, key: r.Key, body: part.Raw, why: part.Refusal, copy: !s.direct})
+			continue
+		}
+		o := origin{place: place, kind: part.Kind, partitions: s.partitions, time: at, state: originRecord}
+		to := s.target(t.cfg, part.Kind)
+		key, body := bytesOf(part.Key), part.Body
+		if !s.direct { // the reader's memory
+			key, body = e.arena.copy(key), e.arena.copy(body)
+		}
+		out := e.record(to.topic, partitionOf(part.Key, to.partitions), key, body)
+		out.Headers = []kgo.RecordHeader{{Key: originHeader, Value: o.append(e.arena.take(96)[:0])}}
+		t.metrics.Routed.Add(1)
+	}
 	return nil
 }
 
-// finish adds the ticks: to every partition of the target, because each partition has its own clock.
+// finish adds the ticks: to every partition of the targets, because each partition has its own clock.
 //
 // That a source is busy is told only with records that were read: then Kafka asks for the lane's place in the group. A lane that has lost
 // its place and does not know would otherwise say it after the new owner has said that the source is idle, and the clocks would wait.
@@ -140,14 +176,16 @@ func (t *router) finish(e *epoch) error {
 			if !d.tick {
 				continue
 			}
-			o := origin{place: flow.Place{Topic: name, Partition: id, Offset: max(p.next, d.next)}, kind: s.kind,
+			o := origin{place: flow.Place{Topic: name, Partition: id, Offset: max(p.next, d.next)}, kind: s.holds,
 				partitions: s.partitions, time: latest, state: originTick}
 			if d.idle {
 				o.state = originIdle
 			}
 			value := o.append(nil)
-			for target := range s.targets {
-				e.record(s.target, target, nil, nil).Headers = []kgo.RecordHeader{{Key: originHeader, Value: value}}
+			for _, to := range s.targets {
+				for partition := range to.partitions {
+					e.record(to.topic, partition, nil, nil).Headers = []kgo.RecordHeader{{Key: originHeader, Value: value}}
+				}
 			}
 		}
 	}

@@ -12,10 +12,18 @@ import (
 	"github.com/afterclick/afterclick/schemas/event"
 )
 
-func newTestRouter() *router {
+// newTestRouter routes orders to three partitions, and what else is named to two of clicks and three of journeys.
+func newTestRouter(t *testing.T, more ...OpenSource) *router {
+	t.Helper()
 	cfg := DefaultConfig()
-	return &router{cfg: &cfg, metrics: &Metrics{}, decoder: &decode.Decoder{}, ended: func(string, int32) bool { return true },
-		sources: map[string]*source{"orders": {kind: event.Orders, target: "journeys", partitions: 2, targets: 3, parts: map[int32]*sourcePartition{}}}}
+	cfg.Sources = cfg.Sources[1:2]
+	sources, err := cfg.OpenSources()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := newRouter(&cfg, &Metrics{}, append(sources, more...), partitionCounts{"orders": 2, "both": 1, cfg.Topics.Journeys: 3, cfg.Topics.Clicks: 2})
+	r.ended = func(string, int32) bool { return true }
+	return r
 }
 
 func order(id string, offset int64, at time.Time) *kgo.Record {
@@ -40,7 +48,7 @@ func states(t *testing.T, e *epoch) string {
 // Every partition of the target hears of a source: with a tick now and then while it is busy, once when it becomes idle, and when it
 // is busy again. What an aborted epoch would have told is told by the next.
 func TestRouterTicks(t *testing.T) {
-	r := newTestRouter()
+	r := newTestRouter(t)
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	r.assigned("orders", 0, now)
 	e := newEpoch()
@@ -82,7 +90,7 @@ func TestRouterTicks(t *testing.T) {
 }
 
 func TestRouterSetsAside(t *testing.T) {
-	r := newTestRouter()
+	r := newTestRouter(t)
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	r.assigned("orders", 0, now)
 	e := newEpoch()
@@ -108,4 +116,86 @@ func TestRouterSetsAside(t *testing.T) {
 	if err := r.take(other, e); err != nil || !e.stale {
 		t.Errorf("a record of a partition that is not ours: %v, stale %v", err, e.stale)
 	}
+}
+
+// A batch is routed event by event, each to its machine, and what of it is bad is set aside alone. Both machines hear of the source.
+func TestRouterBatches(t *testing.T) {
+	o := decode.Options{Holds: []event.Topic{event.Clickstream, event.Orders}, Format: "lines"}
+	cfg := DefaultConfig()
+	r := newTestRouter(t, OpenSource{Topic: "both", Source: decode.Custom(o, func() decode.Format { return lines{} }), Targets: []string{cfg.Topics.Clicks, cfg.Topics.Journeys}})
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	r.assigned("both", 0, now)
+	e := newEpoch()
+	e.reset(now)
+	record := &kgo.Record{Topic: "both", Offset: 7, Key: []byte("k"), Timestamp: now, Value: []byte("click v1\norder o1\nnothing\nclick\norder o2")}
+	if err := r.take(record, e); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.finish(e); err != nil {
+		t.Fatal(err)
+	}
+	var got strings.Builder
+	ticks := map[string]int{}
+	for _, rec := range e.records {
+		if rec.Topic == cfg.Topics.DeadLetters {
+			place, reason, err := Refused(rec)
+			if err != nil {
+				t.Fatal(err)
+			}
+			fmt.Fprintf(&got, "%d %s %q\n", place.Part, reason, rec.Value)
+			continue
+		}
+		place, ok, err := Routed(rec, func(b []byte) string { return string(b) })
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !ok {
+			ticks[rec.Topic]++
+			continue
+		}
+		fmt.Fprintf(&got, "%d %s %s %s\n", place.Part, rec.Topic, rec.Key, rec.Value)
+	}
+	const at = `"time":"2026-03-01T12:00:00.000Z","source":"lines"`
+	want := `0 afterclick.clicks v1 {"id":"0","type":"page",` + at + `,"visitor":"v1"}
+1 afterclick.journeys o:o1 {"id":"1","type":"placed",` + at + `,"order":"o1"}
+2 bad_record "nothing"
+3 missing_field "click"
+4 afterclick.journeys o:o2 {"id":"4","type":"placed",` + at + `,"order":"o2"}
+`
+	if got.String() != want {
+		t.Errorf("got\n%swant\n%s", got.String(), want)
+	}
+	if ticks[cfg.Topics.Clicks] != 2 || ticks[cfg.Topics.Journeys] != 3 {
+		t.Errorf("ticks went to %v", ticks)
+	}
+	if m := r.metrics; m.Read.Load() != 1 || m.Routed.Load() != 3 || m.Refused.Load() != 2 || e.rows.DeadLetters.Len() != 2 {
+		t.Errorf("%d read, %d routed, %d refused, %d rows", m.Read.Load(), m.Routed.Load(), m.Refused.Load(), e.rows.DeadLetters.Len())
+	}
+}
+
+// lines is a format for tests: "click VISITOR" or "order ORDER", a line each.
+type lines struct{}
+
+func (lines) Decode(r *decode.Record, out *decode.Events) error {
+	i := 0
+	for line := range strings.Lines(string(r.Value)) {
+		line = strings.TrimSpace(line)
+		out.From([]byte(line))
+		what, who, _ := strings.Cut(line, " ")
+		h := event.Header{ID: event.ID(fmt.Sprint(i)), Time: r.Time, Source: "lines"}
+		switch what {
+		case "click":
+			c := out.Click()
+			h.Type = event.Page
+			c.Header, c.Visitor = h, event.VisitorID(who)
+		case "order":
+			o := out.Order()
+			h.Type = event.Placed
+			o.Header, o.Order = h, event.OrderID(who)
+		default:
+			out.Refuse(&event.Refusal{Reason: event.BadRecord, Detail: "is neither a click nor an order"})
+		}
+		i++
+	}
+	return nil
 }

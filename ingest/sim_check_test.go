@@ -35,57 +35,77 @@ func (w *simWorld) check() error {
 	return nil
 }
 
-// receipt checks that every record of the sources is in exactly one of events and dead letters, as it came, and returns the accepted.
+// receipt checks that every event of every record of the sources is in exactly one of events and dead letters, as it came or as canonical
+// JSON of what came, and returns the accepted.
 func (w *simWorld) receipt() ([]*event.Event, error) {
 	type place = string
 	events, dead := map[place][]string{}, map[place][]string{}
-	for _, v := range w.house.Values("events", "topic", "partition", "offset", "body", "status") {
-		at := strings.Join(v[:3], "/")
+	for _, v := range w.house.Values("events", "topic", "partition", "offset", "part", "body", "status") {
+		at := strings.Join(v[:4], "/")
 		if events[at] != nil {
 			return nil, fmt.Errorf("%s is in events twice", at)
 		}
 		events[at] = v
 	}
-	for _, v := range w.house.Values("dead_letters", "topic", "partition", "offset", "body") {
-		at := strings.Join(v[:3], "/")
+	for _, v := range w.house.Values("dead_letters", "topic", "partition", "offset", "part", "body") {
+		at := strings.Join(v[:4], "/")
 		if dead[at] != nil {
 			return nil, fmt.Errorf("%s is in dead_letters twice", at)
 		}
 		dead[at] = v
 	}
 	var accepted []*event.Event
-	for _, kind := range event.SourceTopics {
-		for _, p := range w.kafka.Partitions(w.cfg.Topics.Source(kind)) {
+	for _, s := range w.whole {
+		reader := s.Reader(w.cfg.MaxEvent)
+		for _, p := range w.kafka.Partitions(s.Topic) {
 			records, _ := w.kafka.Fetch(p, 0, 1<<30)
 			for _, r := range records {
-				at := fmt.Sprintf("%s/%d/%d", r.Topic, r.Partition, r.Offset)
-				e, d := events[at], dead[at]
-				delete(events, at)
-				delete(dead, at)
-				switch {
-				case e == nil && d == nil:
-					return nil, fmt.Errorf("%s is lost: %s", at, brief(r))
-				case e != nil && d != nil:
-					return nil, fmt.Errorf("%s is in events and in dead_letters: %s", at, brief(r))
-				case d != nil:
-					if d[3] != string(r.Value) {
-						return nil, fmt.Errorf("%s is in dead_letters as %s", at, d[3])
-					}
-					continue
-				case e[3] != string(r.Value):
-					return nil, fmt.Errorf("%s is in events as %s", at, e[3])
+				time, _ := SourceTime(r)
+				parts, err := reader.Read(&decode.Record{Key: r.Key, Value: r.Value, Headers: r.Headers, Time: time}, w.cfg.Rules)
+				if err != nil {
+					return nil, err
 				}
-				switch statuses[e[4]] {
-				case table.Late:
-					if !w.late {
-						return nil, fmt.Errorf("%s is late, and nothing here comes late: %s", at, brief(r))
+				first := fmt.Sprintf("%s/%d/%d/0", r.Topic, r.Partition, r.Offset)
+				if d := dead[first]; d != nil && d[4] == string(r.Value) { // as a whole: its own time is wrong, maybe
+					parts = []decode.Part{{Refusal: &event.Refusal{}, Raw: r.Value}}
+				}
+				for i, part := range parts {
+					at := fmt.Sprintf("%s/%d/%d/%d", r.Topic, r.Partition, r.Offset, i)
+					e, d := events[at], dead[at]
+					delete(events, at)
+					delete(dead, at)
+					want := string(part.Body)
+					if part.Refusal != nil || s.Direct() {
+						want = string(part.Raw)
+						if part.Refusal == nil {
+							want = string(r.Value)
+						}
 					}
-				case table.Accepted, table.Duplicate:
-					ev, err := new(decode.Decoder).Decode(kind, bytes.Clone(r.Value))
-					if err != nil {
-						return nil, err
+					switch {
+					case e == nil && d == nil:
+						return nil, fmt.Errorf("%s is lost: %s", at, brief(r))
+					case e != nil && d != nil:
+						return nil, fmt.Errorf("%s is in events and in dead_letters: %s", at, brief(r))
+					case d != nil:
+						if d[4] != want {
+							return nil, fmt.Errorf("%s is in dead_letters as %s", at, d[4])
+						}
+						continue
+					case e[4] != want:
+						return nil, fmt.Errorf("%s is in events as %s, not %s", at, e[4], want)
 					}
-					accepted = append(accepted, ev)
+					switch statuses[e[5]] {
+					case table.Late:
+						if !w.late {
+							return nil, fmt.Errorf("%s is late, and nothing here comes late: %s", at, brief(r))
+						}
+					case table.Accepted, table.Duplicate:
+						ev, err := new(decode.Decoder).Decode(s.Holds()[0], []byte(want))
+						if err != nil {
+							return nil, err
+						}
+						accepted = append(accepted, ev)
+					}
 				}
 			}
 		}
@@ -187,13 +207,7 @@ func (t *keyed) finishAll(e *epoch, house *sim.ClickHouse) {
 }
 
 func (w *simWorld) clock(part string) clock {
-	switch {
-	case part == PartJourneys:
-		return clock{topics: 3}
-	case w.cfg.KeyedByVisitor:
-		return clock{}
-	}
-	return clock{topics: 1}
+	return clock{topics: w.cfg.feeding(w.topicsOf(part).input)}
 }
 
 // states compares the states that the changelog has with those of its lane, and with those of an undisturbed run: what the machine

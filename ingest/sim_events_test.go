@@ -143,7 +143,7 @@ func (w *simWorld) shop() {
 func (w *simWorld) behind(at time.Time) bool {
 	w.written = slices.DeleteFunc(w.written, func(a *sim.Arrival) bool {
 		g := w.groups[PartRoutes]
-		if a.Record.Topic == w.clicks() {
+		if a.Record.Topic == w.cfg.clicks() {
 			g = w.groups[PartSessions]
 		}
 		offset, _, _ := g.Committed(sim.Partition{Topic: a.Record.Topic, ID: a.Record.Partition})

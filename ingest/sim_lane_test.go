@@ -81,7 +81,7 @@ func (w *simWorld) start(s *simSlot) {
 	}
 	switch s.part {
 	case PartRoutes:
-		p.router = newRouter(&w.cfg, &w.metrics, w.counts)
+		p.router = newRouter(&w.cfg, &w.metrics, w.sources, w.counts)
 		p.router.ended = func(topic string, partition int32) bool {
 			return w.groups[PartRoutes].Lag(sim.Partition{Topic: topic, ID: partition}) == 0
 		}
@@ -97,10 +97,14 @@ func (w *simWorld) start(s *simSlot) {
 		within: func(ctx context.Context, _ time.Duration) (context.Context, context.CancelFunc) {
 			return ctx, func() {}
 		},
+		rest: func(_ context.Context, d time.Duration) {
+			p.sleep(d)
+			p.step("rest") // whoever died meanwhile finds out with its next step
+		},
 	}
 	w.plant.effects(p, &do)
 	p.lane = &lane{name: s.name, task: p.task, do: do, every: w.cfg.Epoch, most: w.cfg.EpochRecords, grace: time.Hour, metrics: &w.metrics,
-		log: w.cfg.Log, quiet: &atomic.Bool{}, well: func() {}}
+		log: w.cfg.Log, quiet: &atomic.Bool{}, well: func() {}, waits: func(error) {}}
 	var ctx context.Context
 	ctx, p.cancel = context.WithCancel(context.Background())
 	p.resume, _ = iter.Pull(func(yield func(string) bool) {
@@ -391,13 +395,9 @@ func (p *simLane) reassign(context.Context) error {
 func (p *simLane) restore(id int32) *simRestore {
 	w, topics := p.w, p.keyed.topics
 	at := sim.Partition{Topic: topics.changelog, ID: id}
-	sources := map[string]int{PartSessions: 1, PartJourneys: 3}[p.slot.part]
-	if topics.direct != 0 {
-		sources = 0
-	}
 	store, from := p.open(at)
 	return &simRestore{offset: -1, at: at, next: from, barrier: w.kafka.Append(&kgo.Record{Topic: at.Topic, Partition: id, Key: []byte(barrierKey), Value: []byte("b")}),
-		replay: newReplay(topics, p.slot.part, id, store, from > 0, position{Version: positionVersion, Generation: w.cfg.Generation, Clock: clock{topics: sources}})}
+		replay: newReplay(topics, p.slot.part, id, store, from > 0, position{Version: positionVersion, Generation: w.cfg.Generation, Clock: w.clock(p.slot.part)})}
 }
 
 // restoreSome reads some more records; nil until all are read and the group's offset is stable.

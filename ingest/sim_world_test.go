@@ -1,12 +1,15 @@
 package ingest
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/afterclick/afterclick/ingest/decode"
 	"github.com/afterclick/afterclick/ingest/sim"
 	"github.com/afterclick/afterclick/processors/journey"
 	sessions "github.com/afterclick/afterclick/processors/session"
@@ -23,10 +26,12 @@ type simWorld struct {
 	kafka  *sim.Kafka
 	house  *sim.ClickHouse
 	groups map[string]*sim.Group
-	counts partitionCounts
-	cfg    Config
-	visits sessions.Config
-	now    time.Time
+	// sources as they are opened; whole are the same, never away
+	sources, whole []OpenSource
+	counts         partitionCounts
+	cfg            Config
+	visits         sessions.Config
+	now            time.Time
 	// all sources of time lie in the past: imported history
 	history bool
 	// late: the horizon is so short that events come too late
@@ -121,23 +126,29 @@ func newSimWorld(seed uint64, o simOptions) *simWorld {
 	}
 	t := &c.Topics
 	for _, kind := range event.SourceTopics {
-		s.Topics[kind], s.Partitions[kind] = t.Source(kind), int32(1+shape.IntN(2))
-		w.create(t.Source(kind), s.Partitions[kind])
+		s.Topics[kind], s.Partitions[kind] = kind.String(), int32(1+shape.IntN(2))
+		w.create(kind.String(), s.Partitions[kind])
 	}
 	w.create(t.Clicks, int32(1+shape.IntN(3)))
 	w.create(t.Journeys, int32(1+shape.IntN(3)))
 	w.create(t.DeadLetters, 1)
-	clicks := w.clicks()
+	clicks := c.clicks()
 	w.create(t.SessionStates, w.counts[clicks])
 	w.create(t.JourneyStates, w.counts[t.Journeys])
-	w.stream = sim.Stream(rand.New(rand.NewPCG(seed, 4)), s)
-	var routed []string
-	for _, kind := range event.SourceTopics {
-		if kind != event.Clickstream || !c.KeyedByVisitor {
-			routed = append(routed, t.Source(kind))
+	s.Batched = map[event.Topic]bool{}
+	formats := rand.New(rand.NewPCG(seed, 5))
+	for i, kind := range event.SourceTopics {
+		if s.Batched[kind] = formats.IntN(4) == 0 && !(c.KeyedByVisitor && kind == event.Clickstream); s.Batched[kind] {
+			c.Sources[i].Format = "batch+json"
 		}
 	}
-	w.groups[PartRoutes] = w.kafka.Group(PartRoutes, routed...)
+	var err error
+	if w.sources, err = c.OpenSources(); err != nil {
+		panic(err)
+	}
+	w.flaky(formats)
+	w.stream = sim.Stream(rand.New(rand.NewPCG(seed, 4)), s)
+	w.groups[PartRoutes] = w.kafka.Group(PartRoutes, c.routed()...)
 	w.groups[PartSessions] = w.kafka.Group(PartSessions, clicks)
 	w.groups[PartJourneys] = w.kafka.Group(PartJourneys, t.Journeys)
 	for i := range 1 + shape.IntN(3) {
@@ -164,11 +175,36 @@ func (w *simWorld) create(topic string, partitions int32) {
 	w.counts[topic] = partitions
 }
 
-func (w *simWorld) clicks() string {
-	if w.cfg.KeyedByVisitor {
-		return w.cfg.Topics.Clickstream
+// flaky makes the sources that are not canonical need something that is away at times.
+func (w *simWorld) flaky(r *rand.Rand) {
+	w.whole = slices.Clone(w.sources)
+	for i, s := range w.sources {
+		if s.Direct() || r.IntN(2) == 0 {
+			continue
+		}
+		var o decode.Options
+		for _, c := range w.cfg.Sources {
+			if c.Topic == s.Topic {
+				o = c.Options
+			}
+		}
+		whole := w.whole[i]
+		w.sources[i].Source = decode.Custom(o, func() decode.Format { return &awayAtTimes{w, whole.Format()} })
 	}
-	return w.cfg.Topics.Clicks
+}
+
+// awayAtTimes is a format that cannot read now and then.
+type awayAtTimes struct {
+	w *simWorld
+	decode.Format
+}
+
+func (f *awayAtTimes) Decode(r *decode.Record, out *decode.Events) error {
+	if f.w.dice.Hit(sim.FormatAway, 20) {
+		f.w.dice.Count(sim.FormatAway)
+		return errors.New("the registry is away")
+	}
+	return f.Format.Decode(r, out)
 }
 
 func (w *simWorld) topicsOf(part string) keyedTopics {
@@ -176,7 +212,7 @@ func (w *simWorld) topicsOf(part string) keyedTopics {
 	if part == PartJourneys {
 		return keyedTopics{input: t.Journeys, changelog: t.JourneyStates}
 	}
-	topics := keyedTopics{input: w.clicks(), changelog: t.SessionStates, messages: t.Journeys, messagePartitions: w.counts[t.Journeys]}
+	topics := keyedTopics{input: w.cfg.clicks(), changelog: t.SessionStates, messages: t.Journeys, messagePartitions: w.counts[t.Journeys]}
 	if w.cfg.KeyedByVisitor {
 		topics.direct = event.Clickstream
 	}

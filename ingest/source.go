@@ -19,10 +19,11 @@ const (
 	originHeader = "afterclick-origin"
 )
 
-// origin is the place of a routed record at its source. In the header it is text, to be read in any client:
+// origin is the place of a routed event at its source. In the header it is text, to be read in any client:
 //
-//	topic name, kind, partition, number of partitions, offset, source time, state
+//	topic name, kind, partition, number of partitions, offset, source time, state, part
 //
+// The part is the event's number in its record, left out if that is 0.
 // State is "r" for a record, "t" for a tick, which only tells the time of its source, and "i" for a tick that says that the source
 // partition is idle: it has been read to its end and nothing comes. With "m" it is a message of another machine, and only kind counts.
 type origin struct {
@@ -47,7 +48,11 @@ func (o *origin) append(b []byte) []byte {
 	b = append(strconv.AppendInt(b, int64(o.partitions), 10), ' ')
 	b = append(strconv.AppendInt(b, o.place.Offset, 10), ' ')
 	b = append(strconv.AppendInt(b, int64(o.time), 10), ' ')
-	return append(b, o.state)
+	b = append(b, o.state)
+	if o.place.Part > 0 {
+		b = strconv.AppendInt(append(b, ' '), int64(o.place.Part), 10)
+	}
+	return b
 }
 
 // parseOrigin reads what append wrote. intern turns the topic's name into a string without allocating each time.
@@ -81,11 +86,18 @@ func parseOrigin(b []byte, intern func([]byte) string) (o origin, err error) {
 	kind, partition, partitions := number(), number(), number()
 	o.place.Offset = number()
 	o.time = event.Time(number())
-	if len(rest) != 1 || kind < 0 || kind > int64(event.Touches) || int64(int32(partition)) != partition || int64(int32(partitions)) != partitions {
+	state := field()
+	if len(rest) > 0 {
+		part := number()
+		if o.place.Part = uint32(part); int64(o.place.Part) != part {
+			return o, fmt.Errorf("origin header %q is not ours", b)
+		}
+	}
+	if len(state) != 1 || len(rest) > 0 || kind < 0 || kind > int64(event.Touches) || int64(int32(partition)) != partition || int64(int32(partitions)) != partitions {
 		return o, fmt.Errorf("origin header %q is not ours", b)
 	}
 	o.kind, o.place.Partition, o.partitions = event.Topic(kind), int32(partition), int32(partitions)
-	switch o.state = rest[0]; o.state {
+	switch o.state = state[0]; o.state {
 	case originTick, originIdle:
 	case originRecord, originMessage:
 		if kind == 0 {
@@ -107,9 +119,9 @@ func header(r *kgo.Record, key string) []byte {
 	return nil
 }
 
-// sourceTime is when the source says that the record was written: the importer's header, else the Kafka timestamp; 0 if that is
+// SourceTime is when the source says that the record was written: the importer's header, else the Kafka timestamp; 0 if that is
 // not known either. With an error it is the Kafka timestamp.
-func sourceTime(r *kgo.Record) (event.Time, error) {
+func SourceTime(r *kgo.Record) (event.Time, error) {
 	at := max(0, event.TimeOf(r.Timestamp)) // -1: the producer gave none
 	h := header(r, TimeHeader)
 	if h == nil {

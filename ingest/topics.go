@@ -13,8 +13,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
-
-	"github.com/afterclick/afterclick/schemas/event"
 )
 
 // changelogConfig: compacted in small segments, because a restore reads what compaction has not reached yet as well.
@@ -51,8 +49,8 @@ func prepare(ctx context.Context, cfg *Config) (partitionCounts, error) {
 	admin := kadm.NewClient(client)
 	t := &cfg.Topics
 	var sources []string
-	for _, kind := range event.SourceTopics {
-		sources = append(sources, t.Source(kind))
+	for _, s := range cfg.Sources {
+		sources = append(sources, s.Topic)
 	}
 	var counts partitionCounts
 	var missing []string
@@ -73,7 +71,7 @@ func prepare(ctx context.Context, cfg *Config) (partitionCounts, error) {
 		}
 	}
 	if len(missing) > 0 {
-		return nil, fmt.Errorf("Kafka has no topic %s: create it, or name yours in the config under topics", strings.Join(missing, ", "))
+		return nil, fmt.Errorf("Kafka has no topic %s: create it, or name yours in the config under sources", strings.Join(missing, ", "))
 	}
 	largest := strconv.Itoa(int(cfg.largestBatch()))
 	create := func(topic string, partitions int32, config map[string]*string) error {
@@ -96,11 +94,11 @@ func prepare(ctx context.Context, cfg *Config) (partitionCounts, error) {
 		counts[topic] = max(again[topic], partitions)
 		return nil
 	}
-	clicks := t.Clicks
-	if cfg.KeyedByVisitor {
-		clicks = t.Clickstream
-	} else if err := create(t.Clicks, cfg.Partitions, logConfig); err != nil {
-		return nil, err
+	clicks := cfg.clicks()
+	if clicks == t.Clicks {
+		if err := create(clicks, cfg.Partitions, logConfig); err != nil {
+			return nil, err
+		}
 	}
 	if err := create(t.Journeys, cfg.Partitions, logConfig); err != nil {
 		return nil, err

@@ -14,6 +14,7 @@ import (
 
 	"github.com/afterclick/afterclick/deploy/config"
 	"github.com/afterclick/afterclick/ingest"
+	"github.com/afterclick/afterclick/schemas/event"
 )
 
 // checkKafka looks at brokers, topics and rights. It only asks for descriptions and offsets.
@@ -32,7 +33,14 @@ func checkKafka(ctx context.Context, c *config.Config, r *report) {
 	admin := kadm.NewClient(client)
 
 	t := engine.Topics
-	sources := []string{t.Clickstream, t.Orders, t.Deliveries, t.Reviews}
+	var sources []string
+	clicks := t.Clicks
+	for _, s := range engine.Sources {
+		sources = append(sources, s.Topic)
+		if engine.KeyedByVisitor && slices.Contains(s.Holds, event.Clickstream) {
+			clicks = s.Topic
+		}
+	}
 	own := []string{t.Clicks, t.Journeys, t.DeadLetters, t.SessionStates, t.JourneyStates}
 	topics, brokers, err := describeTopics(ctx, client, append(sources, own...))
 	if err != nil {
@@ -45,16 +53,12 @@ func checkKafka(ctx context.Context, c *config.Config, r *report) {
 	}
 
 	for _, name := range sources {
-		topics[name].check(r, kmsg.ACLOperationRead, wrong, "is not there: create it, or name the shop's own under topics")
+		topics[name].check(r, kmsg.ACLOperationRead, wrong, "is not there: create it, or name the shop's own under sources")
 	}
 	for _, name := range own {
 		topics[name].check(r, kmsg.ACLOperationWrite, worth, "is not there yet; it is created at the first start, if it is needed")
 	}
 	checkMembership(ctx, admin, engine.Prefix, r)
-	clicks := t.Clicks
-	if engine.KeyedByVisitor {
-		clicks = t.Clickstream
-	}
 	for _, pair := range [][2]string{{clicks, t.SessionStates}, {t.Journeys, t.JourneyStates}} {
 		a, b := topics[pair[0]].partitions, topics[pair[1]].partitions
 		if a > 0 && b > 0 && a != b {

@@ -28,7 +28,7 @@ func TestCheck(t *testing.T) {
 		"all right": {all, nil, 0, []string{"ok     kafka: 1 brokers, Kafka ", "ok     topic orders: 3 partitions", "ok     clickhouse: version ",
 			"note   topic afterclick.clicks: is not there yet", "ok     database " + o.Auth.Database + ": 1 tables", "ok     rights: default may", "data folder"}},
 		"a topic is missing": {all[:3], nil, 1, []string{"WRONG  topic reviews: is not there: create it", "ok     topic orders"}},
-		"another name":       {append(all[:3:3], "opinions"), []string{"topics.reviews=opinions"}, 0, []string{"ok     topic opinions"}},
+		"another name":       {append(all[:3:3], "opinions"), []string{"sources=[{topic: clickstream, holds: clickstream}, {topic: orders, holds: orders}, {topic: deliveries, holds: deliveries}, {topic: opinions, holds: reviews}]"}, 0, []string{"ok     topic opinions"}},
 		"keys have moved": {append(all[:4:4], "afterclick.journeys:6", "afterclick.journeys.state:3"), nil, 1,
 			[]string{"WRONG  topic afterclick.journeys.state: has 3 partitions, but afterclick.journeys, whose states it keeps, has 6"}},
 		"too few brokers":     {all, []string{"topics.replication=3"}, 1, []string{"WRONG  kafka: topics.replication is 3, but there are 1 brokers"}},

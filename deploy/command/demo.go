@@ -95,7 +95,7 @@ func (d *demoCommand) Run(ctx context.Context, a *app) (err error) {
 	if err != nil {
 		return err
 	}
-	to := send.Options{Kafka: e.Kafka, Topics: e.Topics.Source}
+	to := send.Options{Kafka: e.Kafka, Topics: e.Canonical}
 	if err := send.CreateTopics(ctx, to, demoPartitions, 1); err != nil {
 		return err
 	}

@@ -24,7 +24,8 @@ func (feedCommand) Help() string {
   afterclick feed --days 7 --create
   afterclick feed --print --days 1 | head
   afterclick feed --from olist:DIR
-Where to send is in the configuration: kafka.brokers and topics. Each record carries its own time in the header afterclick-time.`
+Where to send is in the configuration: kafka.brokers and sources: the first
+of each kind in format json. Each record carries its own time in the header afterclick-time.`
 }
 
 func (f *feedCommand) Run(ctx context.Context, a *app) error {
@@ -40,7 +41,7 @@ func (f *feedCommand) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	o := send.Options{Kafka: e.Kafka, Topics: e.Topics.Source, Rate: f.Rate, Progress: send.NewProgress(a.err, h.total, h.from, h.to)}
+	o := send.Options{Kafka: e.Kafka, Topics: e.Canonical, Rate: f.Rate, Progress: send.NewProgress(a.err, h.total, h.from, h.to)}
 	if f.Live {
 		o.Live = &send.Live{From: h.to}
 	}

@@ -2,12 +2,17 @@
 // All of them go through the same keys, so all of them have the same names, checks and errors.
 package config
 
-import "time"
+import (
+	"time"
+
+	"github.com/afterclick/afterclick/ingest"
+)
 
 // Config is the whole configuration. Each key's comment is its tag `about`; Print and the example file are made from it.
 type Config struct {
 	Kafka      Kafka      `yaml:"kafka" about:"Where the events come from."`
-	Topics     Topics     `yaml:"topics" about:"The shop's own topics, by what they hold, and how ours are made."`
+	Sources    []Source   `yaml:"sources" about:"The shop's topics, and how their records are written. Of each:"`
+	Topics     Topics     `yaml:"topics" about:"How our own topics are made."`
 	ClickHouse ClickHouse `yaml:"clickhouse" about:"Where the tables are."`
 	DataDir    string     `yaml:"data_dir" about:"Folder of this instance: its name, and a cache of states. Keep it over restarts; it may be lost."`
 	KeyedBy    string     `yaml:"keyed_by" about:"visitor: the clickstream's records have the visitor as key, so they need not be routed. Otherwise: none."`
@@ -55,14 +60,32 @@ type SASL struct {
 	PasswordFile string `yaml:"password_file" about:"File with the password on its only line."`
 }
 
-// Topics names the topics of the shop.
+// Source is a topic of the shop.
+type Source struct {
+	Topic    string            `yaml:"topic" about:"its name."`
+	Holds    Words             `yaml:"holds" about:"clickstream, orders, deliveries or reviews; a list of them, if the format can."`
+	Format   string            `yaml:"format" about:"json is our own, the others are in ingest/decode/FORMATS.md. An envelope and what is in it: cloudevents+segment."`
+	Source   string            `yaml:"source" about:"who told the events that do not say it."`
+	Fields   map[string]string `yaml:"fields" about:"where our fields stand in their records: {order: $.checkout.ref}."`
+	Types    map[string]string `yaml:"types" about:"their types of events and ours: {Basket Seen: cart_viewed}."`
+	Statuses map[string]string `yaml:"statuses" about:"a carrier's codes and our types: {AttemptFail: attempted}."`
+	Message  string            `yaml:"message" about:"full name of the message, where a schema has several."`
+	Registry Registry          `yaml:"registry" about:"where schemas are."`
+}
+
+// Registry says how to reach a schema registry.
+type Registry struct {
+	URL          string `yaml:"url" about:"http:// or https:// address."`
+	User         string `yaml:"user" about:"user name."`
+	Password     Secret `yaml:"password" about:"better: password_file."`
+	PasswordFile string `yaml:"password_file" about:"file with the password on its only line."`
+	CA           string `yaml:"ca_file" about:"PEM file of the authority that signed its certificate, if the system does not know it."`
+}
+
+// Topics says how our own topics are made.
 type Topics struct {
-	Clickstream string `yaml:"clickstream" about:"Clicks of all visitors."`
-	Orders      string `yaml:"orders" about:"Orders, returns, refunds."`
-	Deliveries  string `yaml:"deliveries" about:"Parcels on their way."`
-	Reviews     string `yaml:"reviews" about:"Reviews, mentions, answers."`
-	Partitions  int    `yaml:"partitions" about:"Of the topics that we create. It bounds how many lanes can share the work, and cannot be changed later."`
-	Replication int    `yaml:"replication" about:"Of the topics that we create; -1 takes the brokers' default."`
+	Partitions  int `yaml:"partitions" about:"Of the topics that we create. It bounds how many lanes can share the work, and cannot be changed later."`
+	Replication int `yaml:"replication" about:"Of the topics that we create; -1 takes the brokers' default."`
 }
 
 // ClickHouse says how to reach the server.
@@ -132,11 +155,19 @@ const (
 
 const day = 24 * time.Hour
 
+func defaultSources() (all []Source) {
+	for _, s := range ingest.DefaultSources() {
+		all = append(all, Source{Topic: s.Topic, Holds: Words{s.Holds[0].String()}, Format: s.Format})
+	}
+	return all
+}
+
 // Default is a server of each kind on this machine.
 func Default() *Config {
 	return &Config{
 		Kafka:      Kafka{Brokers: []string{"localhost:9092"}, Prefix: "afterclick", SessionTimeout: Duration(30 * time.Second), SASL: SASL{Mechanism: "none"}},
-		Topics:     Topics{Clickstream: "clickstream", Orders: "orders", Deliveries: "deliveries", Reviews: "reviews", Partitions: 12, Replication: -1},
+		Sources:    defaultSources(),
+		Topics:     Topics{Partitions: 12, Replication: -1},
 		ClickHouse: ClickHouse{Address: "clickhouse://localhost:9000", Database: "afterclick", User: "default"},
 		DataDir:    "data",
 		KeyedBy:    KeyedByNone,

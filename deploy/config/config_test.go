@@ -72,6 +72,15 @@ func TestPrintReadsBack(t *testing.T) {
 		case reflect.Bool:
 			k.value.SetBool(true)
 		case reflect.Slice:
+			if k.list() {
+				k.value.Set(reflect.ValueOf([]Source{
+					{Topic: `v: "#x", 'y' - ü`, Holds: Words{"clickstream", "orders"}, Format: "a+b", Source: "- x", Fields: map[string]string{"a b": "$.x['y']", "1": "no"},
+						Types: map[string]string{"Order Completed": "true"}, Statuses: map[string]string{"7": "~"}, Message: "a.B",
+						Registry: Registry{URL: "http://x", User: "u: v", PasswordFile: "p", CA: "c"}},
+					{Topic: "b", Holds: Words{"reviews"}},
+				}))
+				continue
+			}
 			k.value.Set(reflect.ValueOf([]string{"a:1", "true", "b, c"}))
 		}
 	}
@@ -107,6 +116,10 @@ func TestLaterWins(t *testing.T) {
 	if !reflect.DeepEqual(c, want) {
 		t.Errorf("got %+v\nwant %+v", c, want)
 	}
+	c, err = Load(file, []string{"AFTERCLICK_SOURCES=[{topic: x, holds: reviews}]"}, []string{"keyed_by=none", "sources=- {topic: a, holds: orders}\n- {topic: b, holds: [reviews], format: batch, source: us}"})
+	if want := []Source{{Topic: "a", Holds: Words{"orders"}}, {Topic: "b", Holds: Words{"reviews"}, Format: "batch", Source: "us"}}; err != nil || !reflect.DeepEqual(c.Sources, want) {
+		t.Errorf("got %+v, %v", c, err)
+	}
 	c, err = Load(file, nil, nil)
 	if err != nil || !reflect.DeepEqual(c.Kafka.Brokers, []string{"one:9092", "two:9092"}) {
 		t.Errorf("got %v, %v", c.Kafka.Brokers, err)
@@ -115,27 +128,50 @@ func TestLaterWins(t *testing.T) {
 
 func TestFileErrors(t *testing.T) {
 	for text, want := range map[string]string{
-		"kafka:\n  borkers: [a:1]":          "a.yaml:2: kafka.borkers is no key; did you mean kafka.brokers?",
-		"brokers: [a:1]":                    "a.yaml:1: brokers is no key; did you mean kafka.brokers?",
-		"zzzzzzzzzzzz: 1":                   "a.yaml:1: zzzzzzzzzzzz is no key",
-		"data_dir: a\n\ndata_dir: b":        "already defined",
-		"hold: soon":                        `a.yaml:1: hold: "soon" is no duration, like 500ms, 30m, 24h or 400d`,
-		"hold: -1s":                         "is no duration",
-		"max_event: big":                    `"big" is no size`,
-		"topics:\n  partitions: many":       `a.yaml:2: topics.partitions: "many" is no whole number`,
-		"topics: 7":                         "a.yaml:1: topics: must be a group of keys",
-		"data_dir: [a, b]":                  "data_dir: must be one value, not a list",
-		"data_dir: {a: b}":                  "data_dir: must be a value, not mapping",
-		"- a":                               "must be keys with values",
-		"kafka: [":                          "a.yaml:1:",
-		"a: 1\n---\nb: 2":                   "several documents",
-		"keyed_by: session":                 `keyed_by: must be one of none, visitor, is "session"`,
-		"topics: {orders: clickstream}":     "topics.orders: is the same topic as topics.clickstream",
-		"topics: {orders: afterclick.x}":    "begins like our own topics",
-		"kafka: {brokers: []}":              "kafka.brokers: must name a broker",
-		"kafka: {brokers: [localhost]}":     `kafka.brokers: "localhost" must be host:port`,
-		"kafka: {sasl: {mechanism: plain}}": "kafka.sasl.user: is required",
-		"kafka: {tls: {ca_file: x}}":        "kafka.tls.enabled: must be true",
+		"kafka:\n  borkers: [a:1]":                  "a.yaml:2: kafka.borkers is no key; did you mean kafka.brokers?",
+		"brokers: [a:1]":                            "a.yaml:1: brokers is no key; did you mean kafka.brokers?",
+		"zzzzzzzzzzzz: 1":                           "a.yaml:1: zzzzzzzzzzzz is no key",
+		"data_dir: a\n\ndata_dir: b":                "already defined",
+		"hold: soon":                                `a.yaml:1: hold: "soon" is no duration, like 500ms, 30m, 24h or 400d`,
+		"hold: -1s":                                 "is no duration",
+		"max_event: big":                            `"big" is no size`,
+		"topics:\n  partitions: many":               `a.yaml:2: topics.partitions: "many" is no whole number`,
+		"topics: 7":                                 "a.yaml:1: topics: must be a group of keys",
+		"data_dir: [a, b]":                          "data_dir: must be one value, not a list",
+		"data_dir: {a: b}":                          "data_dir: must be a value, not mapping",
+		"- a":                                       "must be keys with values",
+		"kafka: [":                                  "a.yaml:1:",
+		"a: 1\n---\nb: 2":                           "several documents",
+		"keyed_by: session":                         `keyed_by: must be one of none, visitor, is "session"`,
+		"topics: {orders: clickstream}":             "topics.orders is no key",
+		"sources: clickstream":                      "a.yaml:1: sources: must be a list",
+		"sources: []":                               "sources: must name the shop's topics",
+		"sources:\n- topic: a\n  hodls: x":          "a.yaml:3: sources[0].hodls is no key, which are: topic, holds, format, source, fields, types, statuses, message, registry; did you mean holds?",
+		"sources: [{topic: a, topic: b}]":           "already defined",
+		"sources: [{topic: [a]}]":                   "sources[0].topic: must be one value",
+		"sources: [{topic: a, fields: x}]":          "sources[0].fields: must be a group of keys",
+		"sources: [{topic: a, registry: {ulr: x}}]": "sources[0].registry.ulr is no key, which are: url, user, password, password_file, ca_file; did you mean url?",
+		"sources: [{topic: a, holds: orders}, {topic: a, holds: reviews}]":                                                        "sources[1].topic: a is the topic of sources[0], too",
+		"sources: [{topic: afterclick.x, holds: orders}]":                                                                         "sources[0].topic: \"afterclick.x\" begins like our own topics",
+		"sources: [{topic: a, holds: order}]":                                                                                     "sources[0].holds: must be one of clickstream, orders, deliveries, reviews, is \"order\"; did you mean orders?",
+		"sources: [{topic: a}]":                                                                                                   "sources[0].holds: is required",
+		"sources: [{topic: a, holds: [orders, reviews]}]":                                                                         "sources[0].holds: a record of format json does not say of which kind it is",
+		"sources: [{topic: a, holds: [orders, orders]}]":                                                                          "sources[0].holds",
+		"sources: [{topic: a, holds: orders, format: jsno}]":                                                                      "sources[0].format: \"jsno\" is no format, which are: json, ",
+		"sources: [{topic: a, holds: orders, format: batch+jsno}]":                                                                "did you mean json?",
+		"sources: [{topic: a, holds: orders, format: json+json}]":                                                                 "sources[0].format: json holds events itself",
+		"sources: [{topic: a, holds: orders, source: erp}]":                                                                       "sources[0].source: is no option of format json, which takes no options",
+		"sources: [{topic: a, holds: orders, format: batch, fields: {a: b}}]":                                                     "sources[0].fields: is no option of format batch, which takes: source",
+		"sources: [{topic: a, holds: orders, registry: {url: 'ftp://x'}}]":                                                        "sources[0].registry.url: must begin with http:// or https://",
+		"sources: [{topic: a, holds: orders, registry: {url: 'http://u:secretword@x'}}]":                                          "sources[0].registry.url: must be without user and password",
+		"sources: [{topic: a, holds: clickstream}]":                                                                               "sources: none of them holds orders, deliveries or reviews",
+		"keyed_by: visitor\nsources: [{topic: a, holds: orders}]":                                                                 "sources: keyed_by: visitor is about the clickstream, but none of them holds it",
+		"keyed_by: visitor\nsources: [{topic: o, holds: orders}, {topic: a, holds: clickstream, format: batch}]":                  "sources[1].format: keyed_by: visitor lets clicks be read as they are, without routing",
+		"keyed_by: visitor\nsources: [{topic: o, holds: orders}, {topic: a, holds: clickstream}, {topic: b, holds: clickstream}]": "sources[2].holds: keyed_by: visitor lets one topic be read without routing",
+		"kafka: {brokers: []}":                                "kafka.brokers: must name a broker",
+		"kafka: {brokers: [localhost]}":                       `kafka.brokers: "localhost" must be host:port`,
+		"kafka: {sasl: {mechanism: plain}}":                   "kafka.sasl.user: is required",
+		"kafka: {tls: {ca_file: x}}":                          "kafka.tls.enabled: must be true",
 		"clickhouse: {address: 'http://u:secretword@h:8123'}": "clickhouse.address: must be without user, password",
 		"clickhouse: {address: 'ftp://h'}":                    "clickhouse.address",
 		"timezone: Mars/Olympus":                              "timezone: must be a name",
@@ -161,6 +197,11 @@ func TestOtherErrors(t *testing.T) {
 		{"", "hold", "--set hold: must be key=value"},
 		{"", "hodl=1s", "hodl is no key; did you mean hold?"},
 		{"", "kafka=x", "kafka is a group"},
+		{"", "sources=clicks", "--set sources: sources: must be a list"},
+		{"", "sources=[{topic: [", "is no YAML"},
+		{"", "sources=[{topic: a, holds: orders, registry: {url: 'http://x', password: geheim}}]", "use registry.password_file"},
+		{"AFTERCLICK_SOURCES=[{topic: a, hold: orders}]", "", "AFTERCLICK_SOURCES: sources[0].hold is no key"},
+		{"", "sources=[{topic: a, holds: orders, registry: {url: 'http://x', password_file: /no/such/file}}]", "sources[0].registry.password_file: "},
 		{"", "clickhouse.password=geheim", "use clickhouse.password_file or AFTERCLICK_CLICKHOUSE_PASSWORD"},
 		{"AFTERCLICK_CLICKHOUSE_PASSWORD=geheim", "clickhouse.password_file=" + write(t, "p", "geheim"), "both set"},
 		{"", "clickhouse.password_file=/no/such/file", "clickhouse.password_file: "},
@@ -186,7 +227,7 @@ func settings(s string) []string {
 // TestSecretsStayHidden prints a configuration in every way that comes to mind.
 func TestSecretsStayHidden(t *testing.T) {
 	const secret = "correct-horse"
-	c, err := Load("", []string{"AFTERCLICK_KAFKA_SASL_PASSWORD=" + secret},
+	c, err := Load("", []string{"AFTERCLICK_KAFKA_SASL_PASSWORD=" + secret, "AFTERCLICK_SOURCES=[{topic: a, holds: orders}]"},
 		[]string{"kafka.sasl.mechanism=scram-sha-512", "kafka.sasl.user=me", "clickhouse.password_file=" + write(t, "p", secret+"\n")})
 	if err != nil {
 		t.Fatal(err)
@@ -194,6 +235,7 @@ func TestSecretsStayHidden(t *testing.T) {
 	if c.Kafka.SASL.Password.Reveal() != secret || c.ClickHouse.Password.Reveal() != secret {
 		t.Fatal("the passwords were not read")
 	}
+	c.Sources[0].Registry = Registry{URL: "http://x", Password: secret}
 	var log bytes.Buffer
 	slog.New(slog.NewTextHandler(&log, nil)).Info("config", "c", c, "p", c.ClickHouse.Password)
 	asJSON, err := json.Marshal(c)

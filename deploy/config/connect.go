@@ -15,6 +15,7 @@ import (
 	"github.com/twmb/franz-go/pkg/sasl/scram"
 
 	"github.com/afterclick/afterclick/ingest"
+	"github.com/afterclick/afterclick/ingest/decode"
 	"github.com/afterclick/afterclick/schemas/event"
 	"github.com/afterclick/afterclick/schemas/writer"
 )
@@ -85,8 +86,7 @@ func (c *Config) Engine() (ingest.Config, error) {
 		return e, err
 	}
 	e.Prefix, e.SessionTimeout = c.Kafka.Prefix, time.Duration(c.Kafka.SessionTimeout)
-	e.Topics = ingest.Topics{Clickstream: c.Topics.Clickstream, Orders: c.Topics.Orders, Deliveries: c.Topics.Deliveries,
-		Reviews: c.Topics.Reviews}.OwnTopics(c.Kafka.Prefix)
+	e.Sources, e.Topics = c.sources(), ingest.OwnTopics(c.Kafka.Prefix)
 	e.KeyedByVisitor = c.KeyedBy == KeyedByVisitor
 	e.Rules = event.Rules{MaxAhead: time.Duration(c.MaxAhead)}
 	e.MaxEvent, e.DeadLetterSize = int(c.MaxEvent), int(c.DeadLetter.Size)
@@ -97,4 +97,29 @@ func (c *Config) Engine() (ingest.Config, error) {
 	}
 	e.Partitions, e.Replication = int32(c.Topics.Partitions), int16(c.Topics.Replication)
 	return e, nil
+}
+
+// sources are the shop's topics as the engine wants them. A word that is none of ours is left out: Validate names it.
+func (c *Config) sources() (all []ingest.Source) {
+	for _, s := range c.Sources {
+		r := s.Registry
+		o := decode.Options{Format: s.Format, Source: event.Source(s.Source), Fields: s.Fields, Types: s.Types, Statuses: s.Statuses, Message: s.Message,
+			Registry: decode.Registry{URL: r.URL, User: r.User, Password: r.Password.Reveal(), CA: r.CA}}
+		for _, word := range s.Holds {
+			if kind := kindOf(word); kind != 0 {
+				o.Holds = append(o.Holds, kind)
+			}
+		}
+		all = append(all, ingest.Source{Topic: s.Topic, Options: o})
+	}
+	return all
+}
+
+func kindOf(word string) event.Topic {
+	for _, kind := range event.SourceTopics {
+		if kind.String() == word {
+			return kind
+		}
+	}
+	return 0
 }

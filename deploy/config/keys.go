@@ -46,8 +46,16 @@ func keysOf(v reflect.Value, prefix string) []key {
 	return keys
 }
 
+// list says that the key is a list of things with keys of their own.
+func (k key) list() bool {
+	return k.value.Kind() == reflect.Slice && k.value.Type().Elem().Kind() == reflect.Struct
+}
+
 // set reads texts into the key's value: one text, or several for a list.
 func (k key) set(texts ...string) error {
+	if k.list() {
+		return readText(k, texts[0])
+	}
 	if k.value.Kind() == reflect.Slice {
 		k.value.Set(reflect.ValueOf(texts))
 		return nil
@@ -108,6 +116,20 @@ func nearest(keys []key, path string) string {
 		}
 	}
 	return best
+}
+
+// didYouMean returns a hint at the word that is meant, most likely, or nothing.
+func didYouMean(words []string, word string) string {
+	best, bestDistance := "", len(word)/3+2
+	for _, w := range words {
+		if d := distance(word, w); d < bestDistance {
+			best, bestDistance = w, d
+		}
+	}
+	if best == "" {
+		return ""
+	}
+	return "; did you mean " + best + "?"
 }
 
 // distance is Levenshtein's: how many letters to insert, delete or replace to come from a to b.

@@ -88,6 +88,9 @@ func readNode(keys []key, file, path string, node ast.Node) error {
 	if err != nil {
 		return at(node, err)
 	}
+	if _, null := node.(*ast.NullNode); k.list() && !null {
+		return readList(k.value, path, node, at)
+	}
 	var texts []string
 	switch n := node.(type) {
 	case *ast.NullNode: // as if it were not there
@@ -181,17 +184,30 @@ func readSetting(keys []key, setting string) error {
 	case k.secret():
 		return fmt.Errorf("--set %s: other users see the command line: use %s_file or %s", path, path, k.env())
 	default:
-		err = k.set(k.split(text)...)
+		if err = k.set(k.split(text)...); err == nil {
+			err = openly(k)
+		}
 	}
 	if err != nil {
-		return fmt.Errorf("--set %s: %w", setting, err)
+		return fmt.Errorf("--set %s: %w", path, err)
+	}
+	return nil
+}
+
+// openly refuses passwords in a list that stands on the command line.
+func openly(k key) error {
+	sources, _ := k.value.Interface().([]Source)
+	for _, s := range sources {
+		if s.Registry.Password != "" {
+			return errors.New("other users see the command line: use registry.password_file")
+		}
 	}
 	return nil
 }
 
 // split cuts a list at its commas.
 func (k key) split(text string) []string {
-	if k.value.Kind().String() != "slice" {
+	if k.value.Kind().String() != "slice" || k.list() {
 		return []string{text}
 	}
 	list := []string{}
@@ -205,14 +221,20 @@ func (k key) split(text string) []string {
 
 // readPasswords reads the files of passwords that are not given otherwise.
 func (c *Config) readPasswords() error {
-	for _, p := range []struct {
+	type secret struct {
 		key      string
 		password *Secret
 		file     string
-	}{
+	}
+	all := []secret{
 		{"kafka.sasl.password", &c.Kafka.SASL.Password, c.Kafka.SASL.PasswordFile},
 		{"clickhouse.password", &c.ClickHouse.Password, c.ClickHouse.PasswordFile},
-	} {
+	}
+	for i := range c.Sources {
+		r := &c.Sources[i].Registry
+		all = append(all, secret{fmt.Sprintf("sources[%d].registry.password", i), &r.Password, r.PasswordFile})
+	}
+	for _, p := range all {
 		if p.file == "" {
 			continue
 		}

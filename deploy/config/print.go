@@ -22,6 +22,8 @@ func (c *Config) Print() []byte {
 		}
 		fmt.Fprintf(&b, "%s# %s\n", indent, k.about)
 		switch {
+		case k.list():
+			printList(&b, k)
 		case k.group:
 			fmt.Fprintf(&b, "%s%s:\n", indent, k.name())
 		case k.secret():

@@ -12,6 +12,9 @@ import (
 	"time"
 	_ "time/tzdata" // timezone must work where there is no zoneinfo
 
+	"github.com/afterclick/afterclick/ingest"
+	"github.com/afterclick/afterclick/ingest/decode"
+	"github.com/afterclick/afterclick/schemas/event"
 	"github.com/afterclick/afterclick/schemas/writer"
 )
 
@@ -49,14 +52,7 @@ func (c *Config) Validate() error {
 		must(sasl.Password != "", "kafka.sasl.password_file", "or %sKAFKA_SASL_PASSWORD is required with mechanism %s", Prefix, sasl.Mechanism)
 	}
 
-	names := map[string]string{}
-	for _, t := range [][2]string{{"topics.clickstream", c.Topics.Clickstream}, {"topics.orders", c.Topics.Orders},
-		{"topics.deliveries", c.Topics.Deliveries}, {"topics.reviews", c.Topics.Reviews}} {
-		must(topicName.MatchString(t[1]), t[0], "must be letters, digits, dots, dashes and underscores, is %q", t[1])
-		must(names[t[1]] == "", t[0], "is the same topic as %s", names[t[1]])
-		must(!strings.HasPrefix(t[1], c.Kafka.Prefix+"."), t[0], "%q begins like our own topics: choose another kafka.prefix", t[1])
-		names[t[1]] = t[0]
-	}
+	wrong = append(wrong, c.validateSources()...)
 	must(c.Topics.Partitions >= 1 && c.Topics.Partitions <= 10_000, "topics.partitions", "must be from 1 to 10000, is %d", c.Topics.Partitions)
 	must(c.Topics.Replication == -1 || c.Topics.Replication >= 1 && c.Topics.Replication <= 100, "topics.replication", "must be -1 or at least 1, is %d", c.Topics.Replication)
 
@@ -97,6 +93,47 @@ func (c *Config) Validate() error {
 	oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
 	oneOf("log.format", c.Log.Format, "text", "json")
 	return errors.Join(wrong...)
+}
+
+// validateSources says what is wrong with the sources.
+func (c *Config) validateSources() (wrong []error) {
+	must := func(ok bool, i int, format string, args ...any) {
+		if !ok {
+			wrong = append(wrong, fmt.Errorf("sources[%d]."+format, append([]any{i}, args...)...))
+		}
+	}
+	if len(c.Sources) == 0 {
+		return []error{errors.New("sources: must name the shop's topics")}
+	}
+	kinds := make([]string, len(event.SourceTopics))
+	for i, kind := range event.SourceTopics {
+		kinds[i] = kind.String()
+	}
+	formats := decode.Formats()
+	for i, s := range c.Sources {
+		must(topicName.MatchString(s.Topic), i, "topic: must be letters, digits, dots, dashes and underscores, is %q", s.Topic)
+		must(!strings.HasPrefix(s.Topic, c.Kafka.Prefix+"."), i, "topic: %q begins like our own topics: choose another kafka.prefix", s.Topic)
+		must(len(s.Holds) > 0, i, "holds: is required: what the topic holds, %s", strings.Join(kinds, ", "))
+		for _, word := range s.Holds {
+			must(slices.Contains(kinds, word), i, "holds: must be one of %s, is %q%s", strings.Join(kinds, ", "), word, didYouMean(kinds, word))
+		}
+		for _, name := range strings.Split(s.Format, "+") {
+			must(name == "" && s.Format == "" || slices.Contains(formats, name), i, "format: %q is no format, which are: %s%s", name, strings.Join(formats, ", "), didYouMean(formats, name))
+		}
+		if address := s.Registry.URL; address != "" {
+			u, err := url.Parse(address)
+			must(err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "", i, "registry.url: must begin with http:// or https://, is not such an address")
+			must(err != nil || u.User == nil, i, "registry.url: must be without user and password: they have keys of their own")
+		}
+	}
+	if len(wrong) > 0 {
+		return wrong
+	}
+	e := ingest.Config{Sources: c.sources(), Topics: ingest.OwnTopics(c.Kafka.Prefix), KeyedByVisitor: c.KeyedBy == KeyedByVisitor}
+	if _, err := e.OpenSources(); err != nil {
+		wrong = append(wrong, err)
+	}
+	return wrong
 }
 
 // LogLevel returns the level to log from.

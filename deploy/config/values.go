@@ -93,6 +93,9 @@ func (z Size) MarshalText() ([]byte, error) {
 
 func (z Size) String() string { b, _ := z.MarshalText(); return string(b) }
 
+// Words is a list that may be written as one word.
+type Words []string
+
 // Secret is a password. However it is printed, it shows only whether it is set; Reveal gives it away.
 type Secret string
 

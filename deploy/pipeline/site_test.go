@@ -113,9 +113,11 @@ func siteBeside(t *testing.T, k kafka, settings ...string) *site {
 	t.Helper()
 	prefix := fmt.Sprintf("site%d", shared.Add(1))
 	topics := func(kind event.Topic) string { return prefix + "-" + kind.String() }
+	var sources []string
 	for _, kind := range event.SourceTopics {
-		settings = append(settings, "topics."+kind.String()+"="+topics(kind))
+		sources = append(sources, fmt.Sprintf("{topic: %s, holds: %s}", topics(kind), kind))
 	}
+	settings = append(settings, "sources=["+strings.Join(sources, ", ")+"]")
 	s := makeSite(t, k, prefix, topics, settings)
 	if err := send.CreateTopics(t.Context(), s.sending(), localtest.Partitions, -1); err != nil {
 		t.Fatal(err)

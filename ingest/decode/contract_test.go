@@ -110,7 +110,11 @@ func TestFieldsAreTheSame(t *testing.T) {
 		}
 		check := func(value, field string) {
 			var r *event.Refusal
-			if err := byGo(topic, []byte(value)); !errors.As(err, &r) || r.Reason != event.WrongType || r.Field != field {
+			reason := event.WrongType
+			if field == "version" {
+				reason = event.UnknownVersion
+			}
+			if err := byGo(topic, []byte(value)); !errors.As(err, &r) || r.Reason != reason || r.Field != field {
 				t.Errorf("%s %s: got %v, want a refusal of the type of %s", topic, value, err, field)
 			}
 		}
@@ -194,7 +198,7 @@ func anEvent(t *rapid.T, topic event.Topic) event.Event {
 	})
 	maybeName := func(label string) string { return maybe(t, name, label) }
 	header := func(types []event.Type) event.Header {
-		return event.Header{ID: event.ID(name.Draw(t, "id")), Type: rapid.SampledFrom(types).Draw(t, "type"),
+		return event.Header{Version: maybe(t, rapid.Just[uint32](event.ContractVersion), "version"), ID: event.ID(name.Draw(t, "id")), Type: rapid.SampledFrom(types).Draw(t, "type"),
 			Time: moment.Draw(t, "time"), Source: event.Source(name.Draw(t, "source"))}
 	}
 	country := rapid.SampledFrom([]string{"DE", "US", "T1", "BR"})
@@ -292,6 +296,8 @@ func TestRefusedByBoth(t *testing.T) {
 		{"clickstream.page", "id", `"a\nb"`, event.BadValue, "id"},
 		{"clickstream.page", "id", long(257), event.BadValue, "id"},
 		{"clickstream.page", "id", `7`, event.WrongType, "id"},
+		{"clickstream.page", "version", `2`, event.UnknownVersion, "version"},
+		{"clickstream.page", "version", `"1.1"`, event.UnknownVersion, "version"},
 		{"clickstream.page", "type", ``, event.MissingField, "type"},
 		{"clickstream.page", "type", `""`, event.MissingField, "type"},
 		{"clickstream.page", "type", long(65), event.BadValue, "type"},

@@ -45,51 +45,79 @@ func (d *Decoder) Decode(topic event.Topic, value []byte) (*event.Event, error) 
 	if len(value) > limit {
 		return nil, refusal(event.TooLarge, "%d bytes, the limit is %d", len(value), limit)
 	}
-	if len(value) == 0 {
-		return nil, refusal(event.BadJSON, "the record is empty (a tombstone?); an event is a JSON object")
+	if r := readable(value); r != nil {
+		return nil, r
 	}
-	if !utf8.Valid(value) {
-		return nil, refusal(event.BadJSON, "not UTF-8 from byte %d on", validPrefix(value))
+	d.empty(topic)
+	if r := fill(&d.event, value); r != nil {
+		return nil, r
 	}
-	if deeper(value, MaxDepth) {
-		return nil, refusal(event.BadJSON, "nested deeper than %d", MaxDepth)
-	}
-	target := d.empty(topic)
-	rest, err := json.Parse(value, target, json.ZeroCopy|json.DontMatchCaseInsensitiveStructFields)
-	if err != nil || len(rest) > 0 || !isObject(value) {
-		return nil, explain(value, target, err)
-	}
-	d.dropNull()
 	d.event.Normalize()
 	return &d.event, nil
 }
 
-// empty makes the event of a topic as good as new, but for the memory of its lists, and returns what to decode into.
-func (d *Decoder) empty(topic event.Topic) any {
+// readable says why bytes cannot be given to the JSON decoder, or nil.
+func readable(value []byte) *event.Refusal {
+	if len(value) == 0 {
+		return refusal(event.BadJSON, "the record is empty (a tombstone?); an event is a JSON object")
+	}
+	if !utf8.Valid(value) {
+		return refusal(event.BadJSON, "not UTF-8 from byte %d on", validPrefix(value))
+	}
+	if deeper(value, MaxDepth) {
+		return refusal(event.BadJSON, "nested deeper than %d", MaxDepth)
+	}
+	return nil
+}
+
+// fill reads canonical JSON that is readable into an empty event.
+func fill(e *event.Event, value []byte) *event.Refusal {
+	target := pointer(e)
+	rest, err := json.Parse(value, target, json.ZeroCopy|json.DontMatchCaseInsensitiveStructFields)
+	if err != nil || len(rest) > 0 || !isObject(value) {
+		return explain(value, target, err)
+	}
+	dropNull(e)
+	return nil
+}
+
+// empty makes the event of a topic as good as new, but for the memory of its lists.
+func (d *Decoder) empty(topic event.Topic) {
 	d.event = event.Event{Topic: topic}
 	switch topic {
 	case event.Clickstream:
 		d.click = event.Click{}
 		d.event.Click = &d.click
-		return &d.click
 	case event.Orders:
 		d.order = event.Order{Items: emptied(d.order.Items)}
 		d.event.Order = &d.order
-		return &d.order
 	case event.Deliveries:
 		d.delivery = event.Delivery{}
 		d.event.Delivery = &d.delivery
-		return &d.delivery
 	case event.Reviews:
 		d.review = event.Review{Subjects: emptied(d.review.Subjects)}
 		d.event.Review = &d.review
-		return &d.review
 	case event.Touches:
 		d.touch = event.Touch{}
 		d.event.Touch = &d.touch
-		return &d.touch
+	default:
+		panic(fmt.Sprintf("decode: no event has topic %s", topic))
 	}
-	panic(fmt.Sprintf("decode: no event has topic %s", topic))
+}
+
+// pointer is the event as what is decoded into and encoded from.
+func pointer(e *event.Event) any {
+	switch e.Topic {
+	case event.Clickstream:
+		return e.Click
+	case event.Orders:
+		return e.Order
+	case event.Deliveries:
+		return e.Delivery
+	case event.Reviews:
+		return e.Review
+	}
+	return e.Touch
 }
 
 // emptied must clear the whole capacity: the JSON decoder fills elements that are there already, field by field.
@@ -100,17 +128,17 @@ func emptied[T any](s []T) []T {
 }
 
 // dropNull makes properties that are null the same as properties that are left out, as the decoder does for all other fields.
-func (d *Decoder) dropNull() {
+func dropNull(e *event.Event) {
 	var p *json.RawMessage
-	switch d.event.Topic {
+	switch e.Topic {
 	case event.Clickstream:
-		p = &d.click.Properties
+		p = &e.Click.Properties
 	case event.Orders:
-		p = &d.order.Properties
+		p = &e.Order.Properties
 	case event.Deliveries:
-		p = &d.delivery.Properties
+		p = &e.Delivery.Properties
 	case event.Reviews:
-		p = &d.review.Properties
+		p = &e.Review.Properties
 	default:
 		return
 	}

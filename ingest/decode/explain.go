@@ -19,6 +19,14 @@ func explain(value []byte, target any, cause error) *event.Refusal {
 	if err := json.Unmarshal(value, &top); err != nil {
 		return badJSON(value, err)
 	}
+	// First of all: a record of another version may have anything in its fields.
+	var fields map[string]json.RawMessage
+	if json.Unmarshal(top, &fields) == nil {
+		if v, ok := fields["version"]; ok && string(v) != "null" && string(v) != fmt.Sprint(event.ContractVersion) {
+			return &event.Refusal{Reason: event.UnknownVersion, Field: "version", Detail: fmt.Sprintf(
+				"is %.64s, but this Afterclick knows the contract's version %d only: upgrade it, or send that", v, event.ContractVersion)}
+		}
+	}
 	if r := explainValue("", bytes.TrimSpace(top), reflect.TypeOf(target).Elem()); r != nil {
 		return r
 	}

@@ -22,6 +22,7 @@ const (
 	TimedOut         Fault = "transaction timed out"
 	FetchEmpty       Fault = "fetch empty"
 	FetchFew         Fault = "fetch of few"
+	FormatAway       Fault = "what a format needs was away"
 	TakenAway        Fault = "partition taken away"
 	TakenMidEpoch    Fault = "... in the middle of an epoch"
 	GivenBack        Fault = "... and given back to the same lane"
@@ -43,7 +44,7 @@ const (
 )
 
 // AllFaults are all of them.
-var AllFaults = []Fault{InsertNotDone, InsertDone, InsertLate, HalfBatch, Aborted, AnswerLostDone, AnswerLostNot, TimedOut, FetchEmpty, FetchFew,
+var AllFaults = []Fault{InsertNotDone, InsertDone, InsertLate, HalfBatch, Aborted, AnswerLostDone, AnswerLostNot, TimedOut, FetchEmpty, FetchFew, FormatAway,
 	TakenAway, TakenMidEpoch, GivenBack, HandedOver, Stalled, ZombieInserted, ZombieCommitted, Doubled, DiedGathering, DiedInserting,
 	DiedCommitting, DiedRestoring, Stopped, Compacted, ClockJumped, ShownAndAbsorbed, LocalLost, LocalUsed}
 

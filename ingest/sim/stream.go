@@ -22,6 +22,8 @@ type Shape struct {
 	Delays     []time.Duration // by how much an event comes later than it happened
 	// KeyedByVisitor: the clickstream has the visitor as key, mostly.
 	KeyedByVisitor bool
+	// Batched topics have records with a JSON list of events, good ones and bad ones.
+	Batched map[event.Topic]bool
 	// TimeHeader, if not empty, holds the source time, as importers set it; else it is the record's timestamp.
 	TimeHeader string
 }
@@ -117,6 +119,9 @@ func (g *generator) event(i int) (topic event.Topic, key string, value []byte) {
 	if err != nil {
 		panic(err)
 	}
+	if g.Batched[topic] {
+		return topic, key, g.batch(topic, h, order, value)
+	}
 	switch g.IntN(80) {
 	case 0:
 		value = value[:g.IntN(len(value))]
@@ -124,6 +129,39 @@ func (g *generator) event(i int) (topic event.Topic, key string, value []byte) {
 		value = nil
 	}
 	return topic, key, value
+}
+
+// batch is a list with the event and others, of the same kind and time.
+func (g *generator) batch(topic event.Topic, h event.Header, order event.OrderID, first []byte) []byte {
+	list := append([]byte{'['}, first...)
+	for i := range g.IntN(4) {
+		h := h
+		h.ID += event.ID(fmt.Sprint("-", i))
+		var e any
+		switch topic {
+		case event.Clickstream:
+			e = g.click(h, order)
+		case event.Orders:
+			e = g.order(h, order)
+		case event.Deliveries:
+			e = g.delivery(h, order)
+		case event.Reviews:
+			e = g.review(h, order)
+		}
+		if g.IntN(20) == 0 {
+			e = "no event"
+		}
+		value, err := json.Marshal(e)
+		if err != nil {
+			panic(err)
+		}
+		list = append(append(list, ','), value...)
+	}
+	list = append(list, ']')
+	if g.IntN(40) == 0 {
+		list = list[:g.IntN(len(list))]
+	}
+	return list
 }
 
 func (g *generator) click(h event.Header, order event.OrderID) *event.Click {

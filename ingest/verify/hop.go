@@ -15,18 +15,19 @@ import (
 	"github.com/afterclick/afterclick/schemas/table"
 )
 
-// blockOf is a block of a source partition.
+// blockOf is a block of a source partition, of the events that stand at one place in their records.
 type blockOf struct {
 	topic     string
 	partition int32
 	block     int64
+	part      uint32
 }
 
-// bits is a set of source records.
+// bits is a set of events.
 type bits map[blockOf]*[table.LedgerBlock / 64]uint64
 
 func (b bits) add(p flow.Place) {
-	key := blockOf{p.Topic, p.Partition, p.Offset / table.LedgerBlock}
+	key := blockOf{p.Topic, p.Partition, p.Offset / table.LedgerBlock, p.Part}
 	block := b[key]
 	if block == nil {
 		block = new([table.LedgerBlock / 64]uint64)
@@ -35,15 +36,15 @@ func (b bits) add(p flow.Place) {
 	block[p.Offset%table.LedgerBlock/64] |= 1 << (p.Offset % 64)
 }
 
-func (b bits) has(p *part, offset int64) bool {
-	block := b[blockOf{p.topic, p.id, offset / table.LedgerBlock}]
+func (b bits) has(p *part, offset int64, part uint32) bool {
+	block := b[blockOf{p.topic, p.id, offset / table.LedgerBlock, part}]
 	return block != nil && block[offset%table.LedgerBlock/64]&(1<<(offset%64)) != 0
 }
 
 // hopName says where what is not read yet stands.
 func hopName(p *part, source bool) string {
 	switch {
-	case p.target == "":
+	case !p.routed():
 		return "source → machine"
 	case source:
 		return "source → router"
@@ -75,7 +76,7 @@ func (v *verifier) source(place flow.Place) *part {
 func (v *verifier) hop(ctx context.Context, p *part) error {
 	type source struct {
 		part   *part
-		last   int64
+		last   flow.Place
 		ranges ranges
 	}
 	sources := map[string][]*source{} // by topic and partition
@@ -87,7 +88,7 @@ func (v *verifier) hop(ctx context.Context, p *part) error {
 		sources[place.Topic] = list
 		s := list[place.Partition]
 		if s == nil {
-			s = &source{part: v.source(place), last: -1}
+			s = &source{part: v.source(place), last: flow.Place{Offset: -1}}
 			s.ranges.part = s.part
 			list[place.Partition] = s
 		}
@@ -108,10 +109,12 @@ func (v *verifier) hop(ctx context.Context, p *part) error {
 		if s.part == nil || place.Offset < s.part.from {
 			return nil // of a topic that is not ours any more, or from before the time that was asked for
 		}
-		if place.Offset <= s.last {
+		if place.Offset < s.last.Offset || place.Offset == s.last.Offset && place.Part <= s.last.Part {
 			s.ranges.found(Doubled, place.Offset, hopName(s.part, true), fmt.Sprintf("routed again to %s/%d, offset %d", p.topic, p.id, r.Offset))
 		}
-		s.last = max(s.last, place.Offset)
+		if place.Offset >= s.last.Offset {
+			s.last = place
+		}
 		if r.Offset >= p.read {
 			v.mu.Lock()
 			v.waiting.add(place)
@@ -135,7 +138,7 @@ func (v *verifier) hop(ctx context.Context, p *part) error {
 			s.ranges.closeAll()
 			v.report.Omitted += s.ranges.omitted
 			for _, f := range s.ranges.closed {
-				v.report.topic(f.Topic).Doubled += f.Records
+				v.report.topic(f.Topic).Doubled += f.Events
 				v.report.Findings = append(v.report.Findings, f)
 			}
 		}
@@ -143,7 +146,7 @@ func (v *verifier) hop(ctx context.Context, p *part) error {
 	return nil
 }
 
-// trace is how far the records of a missing range came.
+// trace is how far the events of a missing range came.
 type trace struct {
 	finding *Finding
 	routed  int64
@@ -165,8 +168,11 @@ func (v *verifier) locate(ctx context.Context) error {
 	for _, list := range byPart {
 		slices.SortFunc(list, func(a, b *trace) int { return int(min(max(a.finding.From-b.finding.From, -1), 1)) })
 	}
-	// of returns the trace of a record, if it is missing.
+	// of returns the trace of an event, if it is missing.
 	of := func(place flow.Place) *trace {
+		if p := v.source(place); p == nil || !v.missing.has(p, place.Offset, place.Part) {
+			return nil
+		}
 		list := byPart[v.source(place)]
 		i, found := slices.BinarySearchFunc(list, place.Offset, func(t *trace, offset int64) int {
 			switch {
@@ -256,14 +262,14 @@ func (t *trace) tell(p *part, shortened bool) {
 	f := t.finding
 	var ways []string
 	count := func(n int64) string {
-		if n == f.Records {
+		if n == f.Events {
 			return ""
 		}
 		return fmt.Sprintf("%d of them ", n)
 	}
 	if t.refused > 0 {
 		f.Hop = "router → table"
-		if p.target == "" {
+		if !p.routed() {
 			f.Hop = "machine → table"
 		}
 		ways = append(ways, fmt.Sprintf("%sset aside (%s), but dead_letters does not have it", count(t.refused), t.reason))
@@ -272,14 +278,14 @@ func (t *trace) tell(p *part, shortened bool) {
 		f.Hop = "machine → table"
 		ways = append(ways, fmt.Sprintf("%srouted, at %s, and committed by the machine, but in no table", count(t.routed), t.first))
 	}
-	if rest := f.Records - t.routed - t.refused; rest > 0 {
+	if rest := f.Events - t.routed - t.refused; rest > 0 {
 		switch {
-		case p.target == "":
+		case !p.routed():
 			f.Hop = "machine → table"
 			ways = append(ways, fmt.Sprintf("%scommitted by group %s, but in no table", count(rest), p.group))
 		case shortened:
 			f.Hop = "source → table"
-			ways = append(ways, fmt.Sprintf("%scommitted by group %s; Kafka has deleted a part of %s, so whether it was routed cannot be told", count(rest), p.group, p.target))
+			ways = append(ways, fmt.Sprintf("%scommitted by group %s; Kafka has deleted a part of %s, so whether it was routed cannot be told", count(rest), p.group, strings.Join(p.source.Targets, " and ")))
 		default:
 			f.Hop = "source → router"
 			ways = append(ways, fmt.Sprintf("%scommitted by group %s, but neither routed nor set aside", count(rest), p.group))

@@ -53,7 +53,7 @@ func TestRanges(t *testing.T) {
 		got = append(got, f.String())
 	}
 	slices.Sort(got)
-	want := []string{"doubled  orders/1 offset 8: why", "doubled  orders/1 offset 9: another", "missing  orders/1 offset 9", "missing  orders/1 offsets 3–7 (2 records)"}
+	want := []string{"doubled  orders/1 offset 8: why", "doubled  orders/1 offset 9: another", "missing  orders/1 offset 9", "missing  orders/1 offsets 3–7 (2 events)"}
 	if !slices.Equal(got, want) {
 		t.Errorf("%q", got)
 	}

@@ -38,14 +38,15 @@ type Report struct {
 	Notes []string `json:"notes,omitempty"`
 }
 
-// Topic is the balance of a source topic:
+// Topic is the balance of a source topic, in events: a record has one or, if it is a batch, several.
 //
 //	Delivered = Accepted + Duplicate + Late + Refused + UnderWay + Missing
 //
-// A record with several rows counts as what the first of them says.
+// An event with several rows counts as what the first of them says.
 type Topic struct {
 	Topic     string `json:"topic"`
-	Delivered int64  `json:"delivered"` // records that Kafka delivers, of those that our groups have committed
+	Records   int64  `json:"records"`   // that Kafka delivers, of those that our groups have committed
+	Delivered int64  `json:"delivered"` // events that these records hold
 	Accepted  int64  `json:"accepted"`
 	Duplicate int64  `json:"duplicate"`
 	Late      int64  `json:"late"`
@@ -59,6 +60,7 @@ type Topic struct {
 }
 
 func (t *Topic) add(u *Topic) {
+	t.Records += u.Records
 	t.Delivered += u.Delivered
 	t.Accepted += u.Accepted
 	t.Duplicate += u.Duplicate
@@ -78,8 +80,8 @@ type Finding struct {
 	Topic     string `json:"topic"`
 	Partition int32  `json:"partition"`
 	From      int64  `json:"from"`
-	To        int64  `json:"to"`      // inclusive
-	Records   int64  `json:"records"` // how many there are in the range; of what is waiting, offsets
+	To        int64  `json:"to"`     // inclusive
+	Events    int64  `json:"events"` // how many there are in the range; of what is waiting, offsets
 	Hop       string `json:"hop,omitempty"`
 	Detail    string `json:"detail,omitempty"`
 }
@@ -88,9 +90,9 @@ func (f Finding) String() string {
 	offsets := fmt.Sprintf("offset %d", f.From)
 	if f.To > f.From {
 		offsets = fmt.Sprintf("offsets %d–%d", f.From, f.To)
-		if f.Records != f.To-f.From+1 {
-			offsets += fmt.Sprintf(" (%d records)", f.Records)
-		}
+	}
+	if f.Events != f.To-f.From+1 {
+		offsets += fmt.Sprintf(" (%d events)", f.Events)
 	}
 	s := fmt.Sprintf("%s  %s/%d %s", f.Kind, f.Topic, f.Partition, offsets)
 	if f.Hop != "" {
@@ -149,14 +151,14 @@ type ranges struct {
 // found notes an offset, in rising order.
 func (r *ranges) found(k Kind, offset int64, hop, detail string) {
 	if f := r.open[k]; f != nil && f.Detail == detail {
-		f.To, f.Records = offset, f.Records+1
+		f.To, f.Events = offset, f.Events+1
 		return
 	}
 	r.close(k)
 	if r.open == nil {
 		r.open = map[Kind]*Finding{}
 	}
-	r.open[k] = &Finding{Kind: k, Topic: r.part.topic, Partition: r.part.id, From: offset, To: offset, Records: 1, Hop: hop, Detail: detail}
+	r.open[k] = &Finding{Kind: k, Topic: r.part.topic, Partition: r.part.id, From: offset, To: offset, Events: 1, Hop: hop, Detail: detail}
 }
 
 // close ends the range of a kind: a record was found otherwise.

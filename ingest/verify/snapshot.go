@@ -12,7 +12,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/afterclick/afterclick/ingest"
-	"github.com/afterclick/afterclick/schemas/event"
 	"github.com/afterclick/afterclick/schemas/flow"
 )
 
@@ -31,12 +30,15 @@ type part struct {
 	group string // that reads it
 	// from is where comparing begins, read what the group has committed, end how far the log was. from ≤ read ≤ end.
 	from, read, end int64
-	// target is the machine's topic that the router passes its records to; empty if a machine reads it directly.
-	target    string
+	// source says how its records are read, and where the router passes them to; nil of a topic of ours.
+	source    *ingest.OpenSource
 	compacted bool
 	// deleted: what was before from is not in Kafka any more.
 	deleted bool
 }
+
+// routed says that the router reads the partition, not a machine.
+func (p *part) routed() bool { return p.source != nil && len(p.source.Targets) > 0 }
 
 // clockSkew is how much earlier than its source a routed record may be stamped.
 const clockSkew = 10 * time.Minute
@@ -52,25 +54,31 @@ func (v *verifier) look(ctx context.Context) (*snapshot, error) {
 	admin := kadm.NewClient(client)
 	s := &snapshot{at: time.Now(), index: map[flow.Place]*part{}}
 	targets := map[string]string{} // machine's topic → its group
-	for _, kind := range event.SourceTopics {
-		target, group := e.Topics.Journeys, e.Group(ingest.PartJourneys)
-		if kind == event.Clickstream {
-			target, group = e.Topics.Clicks, e.Group(ingest.PartSessions)
+	sources, err := e.OpenSources()
+	if err != nil {
+		return nil, err
+	}
+	for i := range sources {
+		o := &sources[i]
+		group := e.Group(ingest.PartRoutes)
+		if len(o.Targets) == 0 {
+			group = e.Group(ingest.PartSessions)
 		}
-		if kind == event.Clickstream && e.KeyedByVisitor {
-			target = ""
-		} else {
-			targets[target], group = group, e.Group(ingest.PartRoutes)
+		for _, target := range o.Targets {
+			targets[target] = e.Group(ingest.PartJourneys)
+			if target == e.Topics.Clicks {
+				targets[target] = e.Group(ingest.PartSessions)
+			}
 		}
-		parts, err := v.parts(ctx, admin, e.Topics.Source(kind), group, v.cfg.Since)
+		parts, err := v.parts(ctx, admin, o.Topic, group, v.cfg.Since)
 		if err != nil {
 			return nil, err
 		}
 		if len(parts) == 0 {
-			return nil, fmt.Errorf("Kafka has no topic %s: see topics in the configuration", e.Topics.Source(kind))
+			return nil, fmt.Errorf("Kafka has no topic %s: see sources in the configuration", o.Topic)
 		}
 		for _, p := range parts {
-			p.target = target
+			p.source = o
 			s.index[flow.Place{Topic: p.topic, Partition: p.id}] = p
 		}
 		s.sources = append(s.sources, parts...)

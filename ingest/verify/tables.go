@@ -24,10 +24,11 @@ type tally struct {
 	low, high                          uint64 // sums of fingerprints
 }
 
-// row is what the tables have at an offset, one for each identity that has it. Versions of a row should differ in nothing; low and high are the least and
+// row is what the tables have of an event, one for each identity that has it. Versions of a row should differ in nothing; low and high are the least and
 // the greatest hash of their bytes.
 type row struct {
 	offset    int64
+	part      uint32
 	verdict   verdict
 	low, high uint64
 }
@@ -36,27 +37,27 @@ type row struct {
 // grouping, which is several times faster than FINAL here and sees a version with other bytes.
 //
 // Of a dead letter the stored hash and, if they were kept, the hash of its bytes must both be the record's.
-var rowsOf = fmt.Sprintf(`SELECT offset, toUInt8(argMax(status, revision)) AS verdict, min(xxHash64(body)) AS low, max(xxHash64(body)) AS high
+var rowsOf = fmt.Sprintf(`SELECT offset, part, toUInt8(argMax(status, revision)) AS verdict, min(xxHash64(body)) AS low, max(xxHash64(body)) AS high
     FROM %s WHERE topic = @topic AND partition = @partition AND offset >= @from AND offset < @to
-    GROUP BY offset, toDate(time)
+    GROUP BY offset, part, toDate(time)
     UNION ALL
-    SELECT offset, toUInt8(%d) AS verdict, min(least(hash, kept)) AS low, max(greatest(hash, kept)) AS high
+    SELECT offset, part, toUInt8(%d) AS verdict, min(least(hash, kept)) AS low, max(greatest(hash, kept)) AS high
     FROM (
-        SELECT offset, source_time, hash, if(empty(body), hash, xxHash64(body)) AS kept
+        SELECT offset, part, source_time, hash, if(empty(body), hash, xxHash64(body)) AS kept
         FROM %s WHERE topic = @topic AND partition = @partition AND offset >= @from AND offset < @to
     )
-    GROUP BY offset, toDate(source_time)`, table.Events.Stored(), refused, table.DeadLetters.Stored())
+    GROUP BY offset, part, toDate(source_time)`, table.Events.Stored(), refused, table.DeadLetters.Stored())
 
 var tallies = fmt.Sprintf(`SELECT intDiv(offset, %d) AS block, count(), countIf(verdict = %d), countIf(verdict = %d), countIf(verdict = %d), countIf(verdict = %d),
-    sum(intHash64(low + intHash64(offset))), sum(intHash64(high + intHash64(offset)))
+    sum(intHash64(low + intHash64(offset * 65536 + part))), sum(intHash64(high + intHash64(offset * 65536 + part)))
 FROM (
     %s
 )
 GROUP BY block`, table.LedgerBlock, accepted, duplicate, late, refused, rowsOf)
 
-// fingerprint of a record's place and bytes, as tallies computes it.
-func fingerprint(offset int64, hash uint64) uint64 {
-	return intHash64(hash + intHash64(uint64(offset)))
+// fingerprint of an event's place and bytes, as tallies computes it. A record has fewer than 65536 events.
+func fingerprint(offset int64, part uint32, hash uint64) uint64 {
+	return intHash64(hash + intHash64(uint64(offset)*65536+uint64(part)))
 }
 
 // intHash64 is ClickHouse's function of that name.
@@ -93,14 +94,14 @@ func (v *verifier) tallies(ctx context.Context, p *part, from, to int64) (map[in
 
 // rows reads the rows between two offsets, sorted.
 func (v *verifier) rows(ctx context.Context, p *part, from, to int64) (all []row, err error) {
-	rows, err := v.cfg.ClickHouse.Query(ctx, "SELECT offset, verdict, low, high FROM (\n    "+rowsOf+"\n)\nORDER BY offset, verdict", named(p, from, to)...)
+	rows, err := v.cfg.ClickHouse.Query(ctx, "SELECT offset, part, verdict, low, high FROM (\n    "+rowsOf+"\n)\nORDER BY offset, part, verdict", named(p, from, to)...)
 	if err != nil {
 		return nil, fmt.Errorf("read the rows of offsets %d to %d: %w", from, to-1, err)
 	}
 	defer rows.Close()
 	for rows.Next() {
 		var r row
-		if err := rows.Scan(&r.offset, (*uint8)(&r.verdict), &r.low, &r.high); err != nil {
+		if err := rows.Scan(&r.offset, &r.part, (*uint8)(&r.verdict), &r.low, &r.high); err != nil {
 			return nil, fmt.Errorf("read the rows of offsets %d to %d: %w", from, to-1, err)
 		}
 		all = append(all, r)

@@ -2,7 +2,8 @@
 //
 // What must hold for every record of a source topic that our groups have read: exactly one row has its topic, partition and offset,
 // in events (accepted, duplicate or late) or in dead_letters, with the bytes that Kafka delivers; unless the router has passed it on
-// and the machine has not come to it yet: then it is under way. Only offsets that Kafka delivers count: transaction markers, aborted
+// and the machine has not come to it yet: then it is under way. A record that is not canonical JSON is decoded again, as its source says:
+// then this holds for each of its events, and the bytes are those of the canonical JSON that it gives, or of what was refused. Only offsets that Kafka delivers count: transaction markers, aborted
 // records and compaction leave holes, and nothing is concluded from arithmetic.
 //
 // Why that is right while the pipeline runs. A lane inserts before it commits, and the router commits its offsets in the transaction
@@ -11,7 +12,7 @@
 // machines had not, is in it; (4) ask for rows. What is neither in (3) nor (4) is missing.
 //
 // It compares a count and a fingerprint of offsets and hashes per block first, as the ledger counts by blocks, and opens a block row
-// by row only if these differ. Memory is bounded by some blocks per worker and by a bit per record under way.
+// by row only if these differ. Memory is bounded by some blocks per worker and by a bit per event under way.
 package verify
 
 import (
@@ -60,7 +61,7 @@ func Run(ctx context.Context, cfg Config) (*Report, error) {
 	if cfg.Settle <= 0 {
 		cfg.Settle = 3 * time.Second
 	}
-	v := &verifier{cfg: &cfg, report: &Report{Began: time.Now().UTC(), Findings: []Finding{}}, waiting: bits{}}
+	v := &verifier{cfg: &cfg, report: &Report{Began: time.Now().UTC(), Findings: []Finding{}}, waiting: bits{}, missing: bits{}}
 	stop := v.tell()
 	err := v.run(ctx)
 	stop()
@@ -80,7 +81,8 @@ type verifier struct {
 	doing  atomic.Value // string
 
 	mu      sync.Mutex // guards the report and what follows
-	waiting bits       // source records that the router has passed on and no machine has committed
+	waiting bits       // events that the router has passed on and no machine has committed
+	missing bits       // events without a row
 }
 
 func (v *verifier) run(ctx context.Context) (err error) {

@@ -190,6 +190,7 @@ func simulated(t testing.TB, days, visits int) []feed.Record {
 
 func sum(r *verify.Report) (all verify.Topic) {
 	for _, t := range r.Topics {
+		all.Records += t.Records
 		all.Delivered += t.Delivered
 		all.Accepted += t.Accepted
 		all.Duplicate += t.Duplicate
@@ -231,9 +232,9 @@ func TestClean(t *testing.T) {
 				t.Errorf("%d were sent: %+v", want, all)
 			}
 			// The ledger counts the same.
-			if s.number(t, "SELECT sum(read) FROM ledger") != all.Delivered || s.number(t, "SELECT sum(duplicate) FROM ledger") != all.Duplicate ||
+			if s.number(t, "SELECT sum(events) FROM ledger") != all.Delivered || s.number(t, "SELECT sum(duplicate) FROM ledger") != all.Duplicate ||
 				s.number(t, "SELECT sum(refused) FROM ledger") != 6 || s.number(t, "SELECT sum(holes) FROM ledger WHERE topic = 'orders' AND partition = 0") != 3 {
-				t.Errorf("the ledger says %d read, %d duplicates", s.number(t, "SELECT sum(read) FROM ledger"), s.number(t, "SELECT sum(duplicate) FROM ledger"))
+				t.Errorf("the ledger says %d read, %d duplicates", s.number(t, "SELECT sum(events) FROM ledger"), s.number(t, "SELECT sum(duplicate) FROM ledger"))
 			}
 			// What retention deletes is told and no loss; and one can leave out what is old.
 			if _, err := kadm.NewClient(s.client(t)).DeleteRecords(t.Context(), kadm.Offsets{"orders": {0: {Topic: "orders", At: 7}}}); err != nil {
@@ -329,7 +330,7 @@ func TestUnderWay(t *testing.T) {
 		t.Errorf("%d routed, 40 waiting: %+v", len(records), all)
 	}
 	for _, f := range r.Findings {
-		if f.Kind == verify.UnderWay && (f.Hop != "router → machine" || f.From != 0 || f.Records != f.To+1) ||
+		if f.Kind == verify.UnderWay && (f.Hop != "router → machine" || f.From != 0 || f.Events != f.To+1) ||
 			f.Kind == verify.Waiting && f.Hop != "source → router" || f.Kind.Difference() {
 			t.Error(f)
 		}

@@ -53,11 +53,15 @@ func (t Topic) String() string {
 
 // Header is what every event has.
 type Header struct {
-	ID     ID     `json:"id"`
-	Type   Type   `json:"type"`
-	Time   Time   `json:"time"` // when it happened
-	Source Source `json:"source"`
+	Version uint32 `json:"version,omitempty"` // of this contract: 1, which may be left out
+	ID      ID     `json:"id"`
+	Type    Type   `json:"type"`
+	Time    Time   `json:"time"` // when it happened
+	Source  Source `json:"source"`
 }
+
+// ContractVersion is the version of the contract that this package is. A record of another one is refused, whatever is in it.
+const ContractVersion = 1
 
 // Event is one decoded record. Topic says which of the pointers is set; the others are nil.
 type Event struct {

@@ -80,6 +80,8 @@ func fieldRules(name string, f reflect.StructField) object {
 		return str(pair{"maxLength", MaxLine})
 	case "text":
 		return str(pair{"maxLength", MaxText})
+	case "version":
+		return object{{"const", ContractVersion}}
 	case "country":
 		return str(pair{"pattern", "^[A-Za-z][A-Za-z0-9]$"})
 	case "currency":

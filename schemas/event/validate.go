@@ -45,6 +45,9 @@ func (e *Event) Normalize() {
 }
 
 func (c *checks) header(h *Header, known []Type, rules Rules, sourceTime Time) {
+	if h.Version > ContractVersion {
+		c.refuse(UnknownVersion, "version", "is %d, but this Afterclick knows the contract's version %d only: upgrade it, or send that", h.Version, ContractVersion)
+	}
 	c.id("id", string(h.ID))
 	switch {
 	case h.Type == "":

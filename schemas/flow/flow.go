@@ -7,11 +7,12 @@ import (
 	"github.com/afterclick/afterclick/schemas/table"
 )
 
-// Place is where a record stands in Kafka.
+// Place is where an event stands in Kafka: a record and, if that is a batch, which of its events, from 0.
 type Place struct {
 	Topic     string
 	Partition int32
 	Offset    int64
+	Part      uint32
 }
 
 // At says where and when the log has the event that is being applied.

@@ -11,11 +11,12 @@ const (
 	Late      Status = "late"      // older than the clock minus the horizon: stored, touches no state
 )
 
-// Event is a row of events: a record of one of the four source topics that decodes.
+// Event is a row of events: an event of a record of a source topic that decodes.
 type Event struct {
 	Topic      string // the source topic's name in Kafka
 	Partition  int32
 	Offset     int64
+	Part       uint32 // of the record
 	SourceTime event.Time
 	Status     Status
 	Kind       event.Topic // clickstream, orders, deliveries, reviews
@@ -27,18 +28,18 @@ type Event struct {
 	Product    event.ProductID
 	URL        string
 	Value      float64
-	Body       []byte // the record's value as it came: enough to feed it again
+	Body       []byte // canonical JSON: enough to feed it again
 	Revision   uint64
 }
 
 // Events is the table of everything that came in and decodes.
 var Events = define(Schema{
 	Name: "events",
-	Comment: "Every record of the four source topics that decodes, once per place in Kafka, with the bytes as they came. " +
+	Comment: "Every event of the source topics' records that decodes, once per place in Kafka, as canonical JSON. " +
 		"status tells which of them count.",
 	Engine:    "ReplacingMergeTree(revision)",
 	Partition: "toYYYYMM(time)",
-	Order:     "toDate(time), topic, partition, offset",
+	Order:     "toDate(time), topic, partition, offset, part",
 },
 	col("time", moment, "When it happened, UTC, as the event says. Filter by it: the table is sorted by its day.",
 		func(r *Event) event.Time { return r.Header.Time }),
@@ -46,6 +47,7 @@ var Events = define(Schema{
 	col("partition", int32s, "Kafka partition.", func(r *Event) int32 { return r.Partition }),
 	packed("Delta, LZ4", col("offset", int64s, "Kafka offset. topic, partition and offset name one record.",
 		func(r *Event) int64 { return r.Offset })),
+	col("part", uint32s, "Which event of the record, from 0: a batch has several.", func(r *Event) uint32 { return r.Part }),
 	packed("Delta, LZ4", col("source_time", moment, "Timestamp of the Kafka record, or what an importer says instead of it, UTC.",
 		func(r *Event) event.Time { return r.SourceTime })),
 	named("status", statuses, "accepted: counted. duplicate: an event of this id came before. late: too old to change anything.",
@@ -66,7 +68,7 @@ var Events = define(Schema{
 	col("value", floats, "Value of the event, for orders their total, in its currency.", func(r *Event) float64 { return r.Value }),
 	// LZ4, the default: ZSTD(1) takes less than half of the disk, but 1.2 µs more of the 3.5 that a row costs to insert, and as much
 	// in every merge. Who would rather have the disk may alter the codec: migrations leave it alone.
-	col("body", blob, "The record's value as it came: JSON. The view takes the free properties out of it.",
+	col("body", blob, "The event as canonical JSON: the record's value as it came if that is its format. The view takes the free properties out of it.",
 		func(r *Event) []byte { return r.Body }),
 	col("revision", uint64s, "Version of the row: the highest wins.", func(r *Event) uint64 { return r.Revision }),
 )

@@ -38,6 +38,7 @@ type Session struct {
 	Contact        event.Time
 	CheckoutStep   string // the last step named while in checkout
 	Events         uint32
+	PageViews      uint32
 	ProductViews   uint32
 	CartAdds       uint32
 	Orders         []event.OrderID // completed in this session, in order of time
@@ -102,6 +103,8 @@ var Sessions = define(Schema{
 	col("checkout_step", word, "Last step named while in the checkout, such as address or payment.",
 		func(r *Session) string { return r.CheckoutStep }),
 	col("events", uint32s, "Events of the session.", func(r *Session) uint32 { return r.Events }),
+	col("page_views", uint32s, "Pages looked at: events of type page. A look at a product, a list or the cart that a shop tells instead of its page is not among them.",
+		func(r *Session) uint32 { return r.PageViews }),
 	col("product_views", uint32s, "Looks at products.", func(r *Session) uint32 { return r.ProductViews }),
 	col("cart_adds", uint32s, "Times that something was put into the cart.", func(r *Session) uint32 { return r.CartAdds }),
 	list("orders", text, "Orders completed in the session, in order of time.",

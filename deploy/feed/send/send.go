@@ -22,7 +22,7 @@ import (
 type Options struct {
 	// Kafka is how to connect: brokers, TLS, SASL. Not needed to print.
 	Kafka []kgo.Opt
-	// Topics names the topic of each source; nil: clickstream, orders, deliveries, reviews.
+	// Topics names the topic of each kind, or "" if there is none for it; nil: clickstream, orders, deliveries, reviews.
 	Topics func(event.Topic) string
 	// Rate is the limit in records per second; 0: as fast as it goes.
 	Rate float64
@@ -134,7 +134,14 @@ func (s *sender) send(ctx context.Context, r feed.Record) {
 	m.bytes = strconv.AppendInt(m.bytes, int64(r.Arrival), 10)
 	m.topic = r.Topic
 	m.header[0] = kgo.RecordHeader{Key: ingest.TimeHeader, Value: m.bytes[v:]}
-	m.Record = kgo.Record{Topic: s.topics(r.Topic), Key: m.bytes[:k], Value: m.bytes[k:v:v], Headers: m.header[:]}
+	topic := s.topics(r.Topic)
+	if topic == "" {
+		err := fmt.Errorf("there is no topic for %s: no source holds them in format json, which is what is sent", r.Topic)
+		s.failed.CompareAndSwap(nil, &err)
+		s.pool.Put(m)
+		return
+	}
+	m.Record = kgo.Record{Topic: topic, Key: m.bytes[:k], Value: m.bytes[k:v:v], Headers: m.header[:]}
 	s.client.Produce(ctx, &m.Record, func(_ *kgo.Record, err error) {
 		if err != nil {
 			err = fmt.Errorf("send to topic %s: %w", m.Record.Topic, err)

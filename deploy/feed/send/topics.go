@@ -12,7 +12,7 @@ import (
 	"github.com/afterclick/afterclick/schemas/event"
 )
 
-// CreateTopics creates the four source topics where they are missing. A replication of -1 takes the broker's default. Topics that
+// CreateTopics creates the source topics where they are missing. A replication of -1 takes the broker's default. Topics that
 // exist are left as they are.
 func CreateTopics(ctx context.Context, o Options, partitions int32, replication int16) error {
 	client, err := kgo.NewClient(o.Kafka...)
@@ -26,7 +26,9 @@ func CreateTopics(ctx context.Context, o Options, partitions int32, replication 
 	}
 	var names []string
 	for _, t := range event.SourceTopics {
-		names = append(names, topics(t))
+		if name := topics(t); name != "" {
+			names = append(names, name)
+		}
 	}
 	created, err := kadm.NewClient(client).CreateTopics(ctx, partitions, replication, nil, names...)
 	if err != nil {

@@ -4,6 +4,7 @@ CREATE TABLE IF NOT EXISTS stored_events
     topic LowCardinality(String) COMMENT 'Kafka topic that the record was read from.',
     partition Int32 COMMENT 'Kafka partition.',
     offset Int64 COMMENT 'Kafka offset. topic, partition and offset name one record.' CODEC(Delta, LZ4),
+    part UInt32 COMMENT 'Which event of the record, from 0: a batch has several.',
     source_time DateTime64(3, 'UTC') COMMENT 'Timestamp of the Kafka record, or what an importer says instead of it, UTC.' CODEC(Delta, LZ4),
     status Enum8('' = 0, 'accepted' = 1, 'duplicate' = 2, 'late' = 3) COMMENT 'accepted: counted. duplicate: an event of this id came before. late: too old to change anything.',
     kind Enum8('' = 0, 'clickstream' = 1, 'orders' = 2, 'deliveries' = 3, 'reviews' = 4, 'touches' = 5) COMMENT 'clickstream, orders, deliveries or reviews, whatever the topic is called.',
@@ -17,13 +18,13 @@ CREATE TABLE IF NOT EXISTS stored_events
     product String COMMENT 'Product that the event names.',
     url String COMMENT 'Address of the page.',
     value Float64 COMMENT 'Value of the event, for orders their total, in its currency.',
-    body String COMMENT 'The record\'s value as it came: JSON. The view takes the free properties out of it.',
+    body String COMMENT 'The event as canonical JSON: the record\'s value as it came if that is its format. The view takes the free properties out of it.',
     revision UInt64 COMMENT 'Version of the row: the highest wins.'
 )
 ENGINE = ReplacingMergeTree(revision)
 PARTITION BY toYYYYMM(time)
-ORDER BY (toDate(time), topic, partition, offset)
-COMMENT 'Every record of the four source topics that decodes, once per place in Kafka, with the bytes as they came. status tells which of them count.';
+ORDER BY (toDate(time), topic, partition, offset, part)
+COMMENT 'Every event of the source topics\' records that decodes, once per place in Kafka, as canonical JSON. status tells which of them count.';
 
 CREATE TABLE IF NOT EXISTS stored_sessions
 (
@@ -61,6 +62,7 @@ CREATE TABLE IF NOT EXISTS stored_sessions
     contact DateTime64(3, 'UTC') COMMENT 'First contact opened.',
     checkout_step LowCardinality(String) COMMENT 'Last step named while in the checkout, such as address or payment.',
     events UInt32 COMMENT 'Events of the session.',
+    page_views UInt32 COMMENT 'Pages looked at: events of type page. A look at a product, a list or the cart that a shop tells instead of its page is not among them.',
     product_views UInt32 COMMENT 'Looks at products.',
     cart_adds UInt32 COMMENT 'Times that something was put into the cart.',
     orders Array(String) COMMENT 'Orders completed in the session, in order of time.',
@@ -250,18 +252,19 @@ CREATE TABLE IF NOT EXISTS stored_dead_letters
     topic LowCardinality(String) COMMENT 'Kafka topic that the record was read from.',
     partition Int32 COMMENT 'Kafka partition.',
     offset Int64 COMMENT 'Kafka offset.',
-    reason LowCardinality(String) COMMENT 'Why, in a word to group by: bad_json, missing_field, time_ahead.',
+    part UInt32 COMMENT 'Which event of the record, from 0: a batch has several.',
+    reason LowCardinality(String) COMMENT 'Why, in a word to group by: bad_json, missing_field, time_ahead, unknown_version.',
     field LowCardinality(String) COMMENT 'Field that broke the rule; empty if it is the whole record.',
     detail String COMMENT 'The rule, and what came instead.',
     key String COMMENT 'The record\'s key.',
-    body String COMMENT 'The record\'s value, up to 256 kB; longer ones are left out.' CODEC(ZSTD(1)),
-    size UInt64 COMMENT 'Bytes of the value.',
-    hash UInt64 COMMENT 'xxHash64 of the value.'
+    body String COMMENT 'The refused event as it came: the record\'s value or, of a batch, its part. Left out beyond 256 kB in one record.' CODEC(ZSTD(1)),
+    size UInt64 COMMENT 'Bytes of the refused event as it came.',
+    hash UInt64 COMMENT 'xxHash64 of them.'
 )
 ENGINE = ReplacingMergeTree
 PARTITION BY toYYYYMM(source_time)
-ORDER BY (toDate(source_time), topic, partition, offset)
-COMMENT 'Every record that was refused, once per place in Kafka: where it came from, why, and its bytes.';
+ORDER BY (toDate(source_time), topic, partition, offset, part)
+COMMENT 'Every record that was refused, or event of a batch, once per place in Kafka: where it came from, why, and its bytes.';
 
 CREATE TABLE IF NOT EXISTS touched
 (

@@ -4,6 +4,7 @@ CREATE TABLE IF NOT EXISTS stored_events
     topic LowCardinality(String) COMMENT 'Kafka topic that the record was read from.',
     partition Int32 COMMENT 'Kafka partition.',
     offset Int64 COMMENT 'Kafka offset. topic, partition and offset name one record.' CODEC(Delta, LZ4),
+    part UInt32 COMMENT 'Which event of the record, from 0: a batch has several.',
     source_time DateTime64(3, 'UTC') COMMENT 'Timestamp of the Kafka record, or what an importer says instead of it, UTC.' CODEC(Delta, LZ4),
     status Enum8('' = 0, 'accepted' = 1, 'duplicate' = 2, 'late' = 3) COMMENT 'accepted: counted. duplicate: an event of this id came before. late: too old to change anything.',
     kind Enum8('' = 0, 'clickstream' = 1, 'orders' = 2, 'deliveries' = 3, 'reviews' = 4, 'touches' = 5) COMMENT 'clickstream, orders, deliveries or reviews, whatever the topic is called.',
@@ -17,10 +18,10 @@ CREATE TABLE IF NOT EXISTS stored_events
     product String COMMENT 'Product that the event names.',
     url String COMMENT 'Address of the page.',
     value Float64 COMMENT 'Value of the event, for orders their total, in its currency.',
-    body String COMMENT 'The record\'s value as it came: JSON. The view takes the free properties out of it.',
+    body String COMMENT 'The event as canonical JSON: the record\'s value as it came if that is its format. The view takes the free properties out of it.',
     revision UInt64 COMMENT 'Version of the row: the highest wins.'
 )
 ENGINE = ReplacingMergeTree(revision)
 PARTITION BY toYYYYMM(time)
-ORDER BY (toDate(time), topic, partition, offset)
-COMMENT 'Every record of the four source topics that decodes, once per place in Kafka, with the bytes as they came. status tells which of them count.'
+ORDER BY (toDate(time), topic, partition, offset, part)
+COMMENT 'Every event of the source topics\' records that decodes, once per place in Kafka, as canonical JSON. status tells which of them count.'

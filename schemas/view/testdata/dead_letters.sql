@@ -4,18 +4,20 @@ CREATE OR REPLACE VIEW dead_letters
     topic LowCardinality(String) COMMENT 'Kafka topic that the record was read from.',
     partition Int32 COMMENT 'Kafka partition.',
     offset Int64 COMMENT 'Kafka offset.',
-    reason LowCardinality(String) COMMENT 'Why, in a word to group by: bad_json, missing_field, time_ahead.',
+    part UInt32 COMMENT 'Which event of the record, from 0: a batch has several.',
+    reason LowCardinality(String) COMMENT 'Why, in a word to group by: bad_json, missing_field, time_ahead, unknown_version.',
     field LowCardinality(String) COMMENT 'Field that broke the rule; empty if it is the whole record.',
     detail String COMMENT 'The rule, and what came instead.',
     key String COMMENT 'The record\'s key.',
-    body String COMMENT 'The record\'s value, up to 256 kB; longer ones are left out.',
-    size UInt64 COMMENT 'Bytes of the value.',
-    hash UInt64 COMMENT 'xxHash64 of the value.'
+    body String COMMENT 'The refused event as it came: the record\'s value or, of a batch, its part. Left out beyond 256 kB in one record.',
+    size UInt64 COMMENT 'Bytes of the refused event as it came.',
+    hash UInt64 COMMENT 'xxHash64 of them.'
 )
 AS SELECT source_time,
     topic,
     partition,
     offset,
+    part,
     reason,
     field,
     detail,
@@ -25,4 +27,4 @@ AS SELECT source_time,
     hash
 FROM stored_dead_letters AS t FINAL
 SETTINGS do_not_merge_across_partitions_select_final = 1
-COMMENT 'Every record that was refused, once per place in Kafka: where it came from, why, and its bytes.'
+COMMENT 'Every record that was refused, or event of a batch, once per place in Kafka: where it came from, why, and its bytes.'

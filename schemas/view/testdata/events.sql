@@ -4,6 +4,7 @@ CREATE OR REPLACE VIEW events
     topic LowCardinality(String) COMMENT 'Kafka topic that the record was read from.',
     partition Int32 COMMENT 'Kafka partition.',
     offset Int64 COMMENT 'Kafka offset. topic, partition and offset name one record.',
+    part UInt32 COMMENT 'Which event of the record, from 0: a batch has several.',
     source_time DateTime64(3, 'UTC') COMMENT 'Timestamp of the Kafka record, or what an importer says instead of it, UTC.',
     status Enum8('' = 0, 'accepted' = 1, 'duplicate' = 2, 'late' = 3) COMMENT 'accepted: counted. duplicate: an event of this id came before. late: too old to change anything.',
     kind Enum8('' = 0, 'clickstream' = 1, 'orders' = 2, 'deliveries' = 3, 'reviews' = 4, 'touches' = 5) COMMENT 'clickstream, orders, deliveries or reviews, whatever the topic is called.',
@@ -17,13 +18,14 @@ CREATE OR REPLACE VIEW events
     product String COMMENT 'Product that the event names.',
     url String COMMENT 'Address of the page.',
     value Float64 COMMENT 'Value of the event, for orders their total, in its currency.',
-    body String COMMENT 'The record\'s value as it came: JSON. The view takes the free properties out of it.',
+    body String COMMENT 'The event as canonical JSON: the record\'s value as it came if that is its format. The view takes the free properties out of it.',
     properties String COMMENT 'The free properties of the event, as JSON. Example: SELECT JSONExtractString(properties, \'color\') FROM events WHERE JSONHas(properties, \'color\').'
 )
 AS SELECT time,
     topic,
     partition,
     offset,
+    part,
     source_time,
     status,
     kind,
@@ -41,4 +43,4 @@ AS SELECT time,
     JSONExtractRaw(body, 'properties') AS properties
 FROM stored_events AS t FINAL
 SETTINGS do_not_merge_across_partitions_select_final = 1
-COMMENT 'Every record of the four source topics that decodes, once per place in Kafka, with the bytes as they came. status tells which of them count.'
+COMMENT 'Every event of the source topics\' records that decodes, once per place in Kafka, as canonical JSON. status tells which of them count.'

@@ -34,6 +34,7 @@ CREATE OR REPLACE VIEW sessions
     contact Nullable(DateTime64(3, 'UTC')) COMMENT 'First contact opened; NULL: never.',
     checkout_step LowCardinality(String) COMMENT 'Last step named while in the checkout, such as address or payment.',
     events UInt32 COMMENT 'Events of the session.',
+    page_views UInt32 COMMENT 'Pages looked at: events of type page. A look at a product, a list or the cart that a shop tells instead of its page is not among them.',
     product_views UInt32 COMMENT 'Looks at products.',
     cart_adds UInt32 COMMENT 'Times that something was put into the cart.',
     orders Array(String) COMMENT 'Orders completed in the session, in order of time.'
@@ -72,6 +73,7 @@ AS SELECT visitor,
     nullIf(t.contact, toDateTime64(0, 3, 'UTC')) AS contact,
     checkout_step,
     events,
+    page_views,
     product_views,
     cart_adds,
     orders
