@@ -242,8 +242,8 @@ func experienceEffect() View {
 		part{"orders", count, "e.orders", "Delivered orders with that experience, without renewals."},
 		part{"again", count, "e.again", "Of them, those after whose delivery the customer ordered again in time."},
 		part{"share", number, "e.again / e.orders", "Their share, 0 to 1."},
-		part{"low", number, wilson("-", "e.again", "e.orders"), "Lower end of its 95 % interval, by Wilson, as if orders were independent."},
-		part{"high", number, wilson("+", "e.again", "e.orders"), "Upper end."},
+		part{"low", number, "greatest(0, " + wilson("-", "e.again", "e.orders") + ")", "Lower end of its 95 % interval, by Wilson, as if orders were independent."},
+		part{"high", number, "least(1, " + wilson("+", "e.again", "e.orders") + ")", "Upper end."},
 	)
 }
 

@@ -49,6 +49,7 @@ func TestDatesPrune(t *testing.T) {
 		"SELECT count() FROM session_clicks(since = '2026-04-10', until = '2026-04-11')":    8,
 		"SELECT count() FROM journeys WHERE month = '2026-04-01'":                           16,
 		"SELECT count() FROM promises WHERE month = '2026-04-01'":                           16,
+		"SELECT count() FROM returns WHERE month = '2026-04-01'":                            16,
 	} {
 		var plan []struct {
 			Line string `ch:"explain"`

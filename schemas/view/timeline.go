@@ -39,6 +39,7 @@ func timeline() View {
 	}
 	sessions := [][3]string{
 		{"session", "start", "concat(t.device, ', ', t.channel, ', got to ', toString(t.stage), if(t.known = 'seen', '', concat(' (known ', t.known, ')')))"},
+		{"tracking", "track", "''"},
 		{"contact", "contact", "''"},
 	}
 	list := func(of [][3]string) string {
@@ -66,7 +67,7 @@ func timeline() View {
     SELECT `+list(sessions)+` AS e, toString(t.source) AS channel, '' AS order, '' AS review, t.visitor AS visitor, t.id AS session
     FROM (
         SELECT s.id AS id, s.visitor AS visitor, s.start AS start, s.source AS source, s.device AS device, s.channel AS channel, s.stage AS stage,
-            s.contact AS contact, multiIf(s.customer != '', 'seen', n.customer != '', 'later', 'earlier') AS known
+            s.track AS track, s.contact AS contact, multiIf(s.customer != '', 'seen', n.customer != '', 'later', 'earlier') AS known
         FROM (
             SELECT * FROM sessions
             WHERE (toDate(start), toStartOfFifteenMinutes(start), visitor) IN (SELECT toDate(start), toStartOfFifteenMinutes(start), visitor FROM stored_sessions WHERE visitor IN (`+devices+`))
@@ -90,7 +91,7 @@ ORDER BY at
 SETTINGS join_use_nulls = 0`,
 		part{"at", moment, "assumeNotNull(t.e.2)", "When, UTC."},
 		part{"channel", text, "t.channel", "Where: web, app, store, phone ... of a session and its contact, and of an opinion, its source; of what happened to an order, where it was ordered."},
-		part{"what", text, "t.e.1", "What happened: session, contact, order, delivery, opinion, answer ..."},
+		part{"what", text, "t.e.1", "What happened: session, tracking (a look at where the parcel is), contact, order, delivery, opinion, answer ..."},
 		part{"detail", text, "t.e.3", "What there is to say about it."},
 		part{"order", text, "t.order", "Order id; empty: of a session, or of an opinion that names none."},
 		part{"review", text, "t.review", "Id of the opinion; empty: not of one."},

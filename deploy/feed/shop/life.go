@@ -33,7 +33,7 @@ func (s *Shop) plan(o *order) {
 	l := &life{order: o}
 	s.promiseArrival(o)
 	o.add(o.placed, placed, 0)
-	if o.untold = d.chance(0.1); o.untold {
+	if o.untold = d.chance(0.1); o.untold && d.chance(0.7) { // else nobody says when it comes
 		o.add(o.placed+d.between(5*minuteMS, 90*minuteMS), promised, 0)
 	}
 	if d.chance(categories[s.goods.all[o.lines[0].product].category].warranty) {

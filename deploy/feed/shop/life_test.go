@@ -10,7 +10,7 @@ import (
 
 // An order's life is in an order that makes sense, and all that is told about it fits together.
 func TestLivesMakeSense(t *testing.T) {
-	s := newShop(t, func(c *Config) { c.Visits, c.Days, c.Late, c.Duplicates = 500, 60, 0, 0 })
+	s := newShop(t, func(c *Config) { c.Visits, c.Days, c.Late, c.Duplicates = 600, 90, 0, 0 })
 	type life struct {
 		at       map[event.Type]event.Time // the first of each
 		last     map[event.Type]event.Time

@@ -103,7 +103,7 @@ func (s *Shop) welcome(t int64) {
 	p.known = true
 	v, ref := s.newVisit(p, t)
 	v.visitor, v.agent = s.device(&p, d.below(p.devices))
-	s.landing = landing{channel: direct}
+	s.landing = s.arrive(t, &places[p.place])
 	if d.chance(0.5) {
 		v.customer = customerNumber(p.number)
 	}

@@ -4,8 +4,8 @@ AS SELECT e.aspect AS aspect,
     e.orders AS orders,
     e.again AS again,
     e.again / e.orders AS share,
-    (e.again / e.orders + 1.96 * 1.96 / (2 * e.orders) - 1.96 * sqrt(e.again / e.orders * (1 - e.again / e.orders) / e.orders + 1.96 * 1.96 / (4 * e.orders * e.orders))) / (1 + 1.96 * 1.96 / e.orders) AS low,
-    (e.again / e.orders + 1.96 * 1.96 / (2 * e.orders) + 1.96 * sqrt(e.again / e.orders * (1 - e.again / e.orders) / e.orders + 1.96 * 1.96 / (4 * e.orders * e.orders))) / (1 + 1.96 * 1.96 / e.orders) AS high
+    greatest(0, (e.again / e.orders + 1.96 * 1.96 / (2 * e.orders) - 1.96 * sqrt(e.again / e.orders * (1 - e.again / e.orders) / e.orders + 1.96 * 1.96 / (4 * e.orders * e.orders))) / (1 + 1.96 * 1.96 / e.orders)) AS low,
+    least(1, (e.again / e.orders + 1.96 * 1.96 / (2 * e.orders) + 1.96 * sqrt(e.again / e.orders * (1 - e.again / e.orders) / e.orders + 1.96 * 1.96 / (4 * e.orders * e.orders))) / (1 + 1.96 * 1.96 / e.orders)) AS high
 FROM (
     WITH assumeNotNull((SELECT max(placed) FROM journeys)) AS latest
     SELECT a.lived.1 AS aspect, a.lived.2 AS experience, count() AS orders, countIf(n.placed > a.came AND n.placed <= a.came + toIntervalDay({days:UInt32})) AS again

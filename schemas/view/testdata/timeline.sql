@@ -9,10 +9,11 @@ AS SELECT assumeNotNull(t.e.2) AS at,
     t.session AS session
 FROM (
     SELECT arrayJoin(arrayFilter(x -> x.2 IS NOT NULL, [('session', toNullable(t.start), ifNull(toString(concat(t.device, ', ', t.channel, ', got to ', toString(t.stage), if(t.known = 'seen', '', concat(' (known ', t.known, ')')))), '')),
+        ('tracking', toNullable(t.track), ifNull(toString(''), '')),
         ('contact', toNullable(t.contact), ifNull(toString(''), ''))])) AS e, toString(t.source) AS channel, '' AS order, '' AS review, t.visitor AS visitor, t.id AS session
     FROM (
         SELECT s.id AS id, s.visitor AS visitor, s.start AS start, s.source AS source, s.device AS device, s.channel AS channel, s.stage AS stage,
-            s.contact AS contact, multiIf(s.customer != '', 'seen', n.customer != '', 'later', 'earlier') AS known
+            s.track AS track, s.contact AS contact, multiIf(s.customer != '', 'seen', n.customer != '', 'later', 'earlier') AS known
         FROM (
             SELECT * FROM sessions
             WHERE (toDate(start), toStartOfFifteenMinutes(start), visitor) IN (SELECT toDate(start), toStartOfFifteenMinutes(start), visitor FROM stored_sessions WHERE visitor IN (SELECT visitor FROM stored_identities WHERE customer = {customer:String} UNION DISTINCT SELECT visitor FROM stored_journeys WHERE customer = {customer:String} AND visitor != ''))
@@ -60,4 +61,4 @@ FROM (
 ) AS t
 ORDER BY at
 SETTINGS join_use_nulls = 0
-COMMENT 'Everything that a customer went through, in order of time, on all devices and channels: timeline(customer = \'c-1\'). One row per thing that happened. Sessions are those of known_sessions: what somebody else did on a shared device is not among them. Example: SELECT at, channel, what, detail FROM timeline(customer = \'c-1\'). Columns: at (When, UTC), channel (Where: web, app, store, phone ... of a session and its contact, and of an opinion, its source; of what happened to an order, where it was ordered), what (What happened: session, contact, order, delivery, opinion, answer ..), detail (What there is to say about it), order (Order id; empty: of a session, or of an opinion that names none), review (Id of the opinion; empty: not of one), visitor (Device or browser id; empty: not known), session (Id of the session; 0: not of one).'
+COMMENT 'Everything that a customer went through, in order of time, on all devices and channels: timeline(customer = \'c-1\'). One row per thing that happened. Sessions are those of known_sessions: what somebody else did on a shared device is not among them. Example: SELECT at, channel, what, detail FROM timeline(customer = \'c-1\'). Columns: at (When, UTC), channel (Where: web, app, store, phone ... of a session and its contact, and of an opinion, its source; of what happened to an order, where it was ordered), what (What happened: session, tracking (a look at where the parcel is), contact, order, delivery, opinion, answer ..), detail (What there is to say about it), order (Order id; empty: of a session, or of an opinion that names none), review (Id of the opinion; empty: not of one), visitor (Device or browser id; empty: not known), session (Id of the session; 0: not of one).'
