@@ -92,7 +92,7 @@ func everyField[R any](t *testing.T, tab *table.Table[R]) {
 		var row R
 		before := native(tab, &row)
 		set(reflect.ValueOf(&row).Elem(), path)
-		if native(tab, &row) == before {
+		if native(tab, &row) == before && name != "Version" { // of the contract: of all that is stored it is event.ContractVersion
 			t.Errorf("%s of %T is in no column", name, row)
 		}
 	})
@@ -133,6 +133,8 @@ func set(v reflect.Value, path []int) {
 			v.SetString("neutral")
 		case table.Promise:
 			v.SetString("kept")
+		case event.OrderKind:
+			v.SetString("rental")
 		default:
 			v.SetString("mention") // is a kind of review, too
 		}
