@@ -28,7 +28,11 @@ import (
 )
 
 // shortRules are the rules that tables are rebuilt with.
-var shortRules = oracle.Rules{Gap: 10 * time.Minute, MaxLength: oracle.Default.MaxLength, Horizon: oracle.Default.Horizon}
+var shortRules = func() oracle.Rules {
+	r := oracle.Default
+	r.Gap = 10 * time.Minute
+	return r
+}()
 
 const shortGap = "session.gap=10m"
 
