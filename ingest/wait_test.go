@@ -16,9 +16,9 @@ import (
 
 // away is a task whose second record cannot be read so many times.
 type away struct {
-	times, taken int
-	offsets      []int64
-	fate         string
+	times   int
+	offsets []int64
+	fate    string
 }
 
 func (a *away) take(r *kgo.Record, _ *epoch) error {

@@ -95,6 +95,7 @@ func (c *Config) Engine() (ingest.Config, error) {
 	if c.States.Checkpoint > 0 {
 		e.StateDir, e.StateMemory, e.Checkpoint = filepath.Join(c.DataDir, "states"), int64(c.States.Memory), time.Duration(c.States.Checkpoint)
 	}
+	e.Generation = max(1, c.Generation)
 	e.Partitions, e.Replication = int32(c.Topics.Partitions), int16(c.Topics.Replication)
 	return e, nil
 }
@@ -103,7 +104,7 @@ func (c *Config) Engine() (ingest.Config, error) {
 func (c *Config) sources() (all []ingest.Source) {
 	for _, s := range c.Sources {
 		r := s.Registry
-		o := decode.Options{Format: s.Format, Source: event.Source(s.Source), Fields: s.Fields, Types: s.Types, Statuses: s.Statuses, Message: s.Message,
+		o := decode.Options{Format: s.Format, Source: event.Source(s.Source), Fields: s.Fields, Types: s.Types, Statuses: s.Statuses, Zone: s.Zone,
 			Registry: decode.Registry{URL: r.URL, User: r.User, Password: r.Password.Reveal(), CA: r.CA}}
 		for _, word := range s.Holds {
 			if kind := kindOf(word); kind != 0 {

@@ -1,6 +1,8 @@
 package decode
 
 import (
+	"bytes"
+	"reflect"
 	"slices"
 	"unicode/utf8"
 
@@ -33,7 +35,8 @@ type Part struct {
 	Kind event.Topic
 	// Key is event.Event.Key, Body the canonical JSON: the record's own bytes where the record is that.
 	Key  string
-	Body []byte
+	Body []byte // without IP addresses, see WithoutIP
+	IP   string // that a click names
 	// Refusal is set instead if the event is a dead letter, and then Raw has the bytes that it was made from.
 	Refusal *event.Refusal
 	Raw     []byte
@@ -51,14 +54,15 @@ func (s *Source) Reader(limit int) *Reader {
 func (d *Reader) Read(r *Record, rules event.Rules) ([]Part, error) {
 	d.parts = d.parts[:0]
 	if d.source.direct {
-		e, err := d.json.Decode(d.source.options.Holds[0], r.Value)
+		value, ip := WithoutIP(r.Value) // before all else: what is refused is quoted
+		e, err := d.json.Decode(d.source.options.Holds[0], value)
 		if err == nil {
 			err = e.Validate(rules, r.Time)
 		}
 		if err != nil {
-			return append(d.parts, Part{Refusal: err.(*event.Refusal), Raw: r.Value}), nil
+			return append(d.parts, Part{Refusal: err.(*event.Refusal), Raw: value}), nil
 		}
-		d.parts = append(d.parts, Part{Kind: e.Topic, Key: e.Key(), Body: r.Value})
+		d.parts = append(d.parts, Part{Kind: e.Topic, Key: e.Key(), Body: value, IP: ip})
 		return d.parts, nil
 	}
 	d.out.reset()
@@ -109,6 +113,9 @@ func (d *Reader) part(r *Record, e *Decoded, rules event.Rules) Part {
 		p.Refusal = refusal(event.UnknownType, "type %s is one of %s, but the topic is said to hold %s", h.Type, e.Topic, list(d.source.options.Holds))
 		return p
 	}
+	if e.Topic == event.Clickstream {
+		p.IP, e.Click.IP = e.Click.IP, ""
+	}
 	start := len(d.buffer)
 	body, err := json.Append(d.buffer, pointer(&e.Event), 0)
 	if err != nil {
@@ -116,13 +123,13 @@ func (d *Reader) part(r *Record, e *Decoded, rules event.Rules) Part {
 		return p
 	}
 	d.buffer = body
-	p.Body = body[start:len(body):len(body)]
+	p.Body, _ = WithoutIP(body[start:len(body):len(body)])
 	switch {
 	case len(p.Body) > d.limit:
 		p.Refusal = refusal(event.TooLarge, "%d bytes as canonical JSON, the limit is %d", len(p.Body), d.limit)
 	case len(body) > MaxGrowth*d.limit:
 		p.Refusal = refusal(event.TooLarge, "the events of the record are more than %d bytes together: send smaller batches", MaxGrowth*d.limit)
-	case !utf8.Valid(p.Body):
+	case bytes.Contains(p.Body, []byte(`\ufffd`)) && !isText(reflect.ValueOf(pointer(&e.Event)).Elem()), !utf8.Valid(p.Body):
 		p.Refusal = refusal(event.BadValue, "has text that is not UTF-8")
 	case deeper(p.Body, MaxDepth):
 		p.Refusal = refusal(event.BadValue, "properties are nested deeper than %d", MaxDepth)
@@ -132,6 +139,30 @@ func (d *Reader) part(r *Record, e *Decoded, rules event.Rules) Part {
 	}
 	d.buffer, p.Body = d.buffer[:start], nil
 	return p
+}
+
+// isText tells whether all text in v is UTF-8. The encoder writes \ufffd for what is not.
+func isText(v reflect.Value) bool {
+	switch v.Kind() {
+	case reflect.String:
+		return utf8.ValidString(v.String())
+	case reflect.Struct:
+		for i := range v.NumField() {
+			if !isText(v.Field(i)) {
+				return false
+			}
+		}
+	case reflect.Slice:
+		if v.Type() == reflect.TypeFor[json.RawMessage]() {
+			return utf8.Valid(v.Bytes())
+		}
+		for i := range v.Len() {
+			if !isText(v.Index(i)) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // theirs asks a format that may be a Namer.

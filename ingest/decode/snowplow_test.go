@@ -11,13 +11,13 @@ import (
 
 var snowplowOptions = Options{Format: "snowplow", Holds: []event.Topic{event.Clickstream, event.Orders}}
 
-func TestSnowplow(t *testing.T) { fixtures(t, snowplowOptions) }
+func TestSnowplow(t *testing.T) { scenarios(t, snowplowOptions) }
 
 // TestSnowplowForms: both forms of an event say the same. The JSON is made here as the SDKs are said to make it.
 func TestSnowplowForms(t *testing.T) {
 	both := 0
 	for _, name := range []string{"web", "shop", "old"} {
-		for _, tsv := range fixtureRecordsOf(t, "testdata/snowplow/"+name+".txt") {
+		for _, tsv := range scenarioRecordsOf(t, "testdata/snowplow/"+name+".txt") {
 			if tsv[0] == '{' {
 				continue
 			}
@@ -31,6 +31,18 @@ func TestSnowplowForms(t *testing.T) {
 	if both < 20 {
 		t.Errorf("only %d events were compared", both)
 	}
+}
+
+// tsv writes lines of a column's name and value as an enriched event.
+func tsv(t testing.TB, lines string) []byte {
+	t.Helper()
+	row := make([]string, snowplowWidth)
+	for _, line := range strings.Split(lines, "\n") {
+		if name, value, ok := strings.Cut(line, " "); ok {
+			row[column(name)] = value
+		}
+	}
+	return []byte(strings.Join(row, "\t"))
 }
 
 // sdkJSON is an enriched event as the analytics SDKs write it.
@@ -90,22 +102,17 @@ func sdkJSON(t *testing.T, tsv string) []byte {
 // FuzzSnowplow: whatever comes, it is an event or a dead letter that says why; what is taken is canonical JSON that the decoder of our own
 // format reads.
 func FuzzSnowplow(f *testing.F) {
-	for _, r := range fixtureRecords(f, "snowplow") {
+	for _, r := range scenarioRecords(f, "snowplow") {
 		f.Add(r)
 	}
-	s, err := Open(snowplowOptions)
-	if err != nil {
-		f.Fatal(err)
-	}
-	reader := s.Reader(0)
-	var d Decoder
-	f.Fuzz(func(t *testing.T, value []byte) { checkParts(t, &d, reader, &Record{Value: value}) })
+	s := open(f, snowplowOptions)
+	f.Fuzz(func(t *testing.T, value []byte) { checkParts(t, s, &Record{Value: value}) })
 }
 
 func BenchmarkSnowplow(b *testing.B) {
 	for _, name := range []string{"web.txt", "json.txt", "shop.txt"} {
 		b.Run(name[:len(name)-4], func(b *testing.B) {
-			benchRecord(b, snowplowOptions, fixtureRecordsOf(b, "testdata/snowplow/"+name)[0])
+			benchRecord(b, snowplowOptions, scenarioRecordsOf(b, "testdata/snowplow/"+name)[0])
 		})
 	}
 }

@@ -109,7 +109,8 @@ func Views() []View {
 		views = append(views, v)
 	}
 	return append(views, ledger(), sessionClicks(), sightings(), knownSessions(), promises(), delays(), cases(), backlog(), returns(),
-		reviewOrders(), customerOrders(), customers(), cohorts(), secondOrder(), experienceEffect(), wonBack(), timeline())
+		reviewOrders(), customerOrders(), customers(), cohorts(), secondOrder(), experienceEffect(), wonBack(), timeline(),
+		dropOff(), paths(), restatements())
 }
 
 // latest shows each row of a table once.

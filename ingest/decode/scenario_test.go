@@ -2,8 +2,9 @@ package decode
 
 import (
 	"bytes"
-	"flag"
+	"encoding/hex"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,12 +17,14 @@ import (
 	"github.com/afterclick/afterclick/schemas/event"
 )
 
-var update = flag.Bool("update", false, "rewrite what the records of the fixtures say")
+// scenarios runs testdata/NAME/*.txt through a format: text files of records and what they say, to be read by people. A line that begins with
+// "== " begins a part: a record, as text ("== record"), in hexadecimal ("== hex") or column by column ("== columns"), or its headers, which
+// come before it; what the config says from there on, besides o ("== options"); and what the record says ("== says"), an event or a dead letter a line, which -update writes anew.
+// What stands before the first is a remark.
+func scenarios(t *testing.T, o Options) { scenariosWith(t, o, nil) }
 
-// fixtures runs testdata/NAME/*.txt through the format: text files of records and what they say, to be read by people. A line that begins
-// with "== " begins a part: a record, as bytes ("== record"), or column by column ("== columns"), or its headers, which come before it; and
-// what it says ("== says"), an event or a dead letter a line. What stands before the first is a remark.
-func fixtures(t *testing.T, o Options) {
+// scenariosWith knows parts of other kinds, too, and what to do with them.
+func scenariosWith(t *testing.T, o Options, others map[string]func(argument, body string)) {
 	dir, _, _ := strings.Cut(o.Format, "+")
 	files, err := filepath.Glob(filepath.Join("testdata", dir, "*.txt"))
 	if err != nil || len(files) == 0 {
@@ -37,14 +40,12 @@ func fixtures(t *testing.T, o Options) {
 			options := o
 			var again strings.Builder
 			again.WriteString(parts[0][1:])
-			record := Record{Time: event.Time(1780000000000)} // 2026-05-28
+			record := Record{Time: fixtureTime}
 			for _, p := range parts[1:] {
 				kind, body, _ := strings.Cut(p, "\n")
 				body = strings.TrimSuffix(body, "\n")
 				says := ""
 				switch kind, argument, _ := strings.Cut(kind, " "); kind {
-				case "format":
-					options.Format = argument
 				case "headers":
 					record.Headers = nil
 					for _, line := range strings.Split(body, "\n") {
@@ -53,8 +54,14 @@ func fixtures(t *testing.T, o Options) {
 					}
 				case "record":
 					record.Value = []byte(body)
+				case "format":
+					options.Format = argument
 				case "columns":
 					record.Value = tsv(t, body)
+				case "options":
+					options = optionsOf(t, o, body)
+				case "hex":
+					record.Value = hexOf(t, body)
 				case "says":
 					says = saysOf(t, options, &record)
 					record.Headers, record.Value = nil, nil
@@ -62,7 +69,11 @@ func fixtures(t *testing.T, o Options) {
 						t.Errorf("%s\nsays\n%s\nwant\n%s", again.String(), says, body)
 					}
 				default:
-					t.Fatalf("no such part: %s", kind)
+					other, ok := others[kind]
+					if !ok {
+						t.Fatalf("no such part: %s", kind)
+					}
+					other(argument, body)
 				}
 				if kind == "says" {
 					body = says
@@ -81,24 +92,63 @@ func fixtures(t *testing.T, o Options) {
 	}
 }
 
-// tsv writes lines of a column's name and value as an enriched event.
-func tsv(t testing.TB, lines string) []byte {
+// optionsOf reads options as lines of a name and a value: "statuses.DLV: delivered".
+func optionsOf(t testing.TB, o Options, lines string) Options {
 	t.Helper()
-	row := make([]string, snowplowWidth)
+	o.Fields, o.Types, o.Statuses = maps.Clone(o.Fields), maps.Clone(o.Types), maps.Clone(o.Statuses)
 	for _, line := range strings.Split(lines, "\n") {
-		if name, value, ok := strings.Cut(line, " "); ok {
-			row[column(name)] = value
+		name, value, _ := strings.Cut(line, ": ")
+		name, key, _ := strings.Cut(name, ".")
+		set := func(m *map[string]string) {
+			if *m == nil {
+				*m = map[string]string{}
+			}
+			(*m)[key] = value
+		}
+		switch name {
+		case "":
+		case "format":
+			o.Format = value
+		case "holds":
+			o.Holds = nil
+			for _, word := range strings.Split(value, ", ") {
+				for _, kind := range event.SourceTopics {
+					if kind.String() == word {
+						o.Holds = append(o.Holds, kind)
+					}
+				}
+			}
+		case OptionFields:
+			set(&o.Fields)
+		case OptionStatuses:
+			set(&o.Statuses)
+		case OptionZone:
+			o.Zone = value
+		default:
+			t.Fatalf("no such option: %s", line)
 		}
 	}
-	return []byte(strings.Join(row, "\t"))
+	return o
+}
+
+// hexOf reads bytes in hexadecimal, with space between them and remarks after #.
+func hexOf(t testing.TB, lines string) []byte {
+	t.Helper()
+	var digits strings.Builder
+	for _, line := range strings.Split(lines, "\n") {
+		line, _, _ = strings.Cut(line, "#")
+		digits.WriteString(strings.Join(strings.Fields(line), ""))
+	}
+	b, err := hex.DecodeString(digits.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
 }
 
 func saysOf(t testing.TB, o Options, r *Record) string {
 	t.Helper()
-	s, err := Open(o)
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := open(t, o)
 	parts, err := s.Reader(0).Read(r, event.DefaultRules)
 	if err != nil {
 		t.Fatal(err)
@@ -114,22 +164,25 @@ func saysOf(t testing.TB, o Options, r *Record) string {
 		}
 		fmt.Fprintf(&b, "%s %s: %s", p.Kind, p.Key, p.Body)
 	}
+	if o.Registry.URL != "" {
+		return strings.ReplaceAll(b.String(), o.Registry.URL, "http://registry")
+	}
 	return b.String()
 }
 
-// fixtureRecords are the records of all fixtures of a format.
-func fixtureRecords(t testing.TB, format string) (all [][]byte) {
+// scenarioRecords are the records of all fixtures of a format.
+func scenarioRecords(t testing.TB, format string) (all [][]byte) {
 	files, err := filepath.Glob(filepath.Join("testdata", format, "*.txt"))
 	if err != nil || len(files) == 0 {
 		t.Fatal(err, "no fixtures")
 	}
 	for _, name := range files {
-		all = append(all, fixtureRecordsOf(t, name)...)
+		all = append(all, scenarioRecordsOf(t, name)...)
 	}
 	return all
 }
 
-func fixtureRecordsOf(t testing.TB, name string) (all [][]byte) {
+func scenarioRecordsOf(t testing.TB, name string) (all [][]byte) {
 	raw, err := os.ReadFile(name)
 	if err != nil {
 		t.Fatal(err)
@@ -141,48 +194,19 @@ func fixtureRecordsOf(t testing.TB, name string) (all [][]byte) {
 			all = append(all, []byte(body))
 		case "columns":
 			all = append(all, tsv(t, body))
+		case "hex":
+			all = append(all, hexOf(t, body))
 		}
 	}
 	return all
 }
 
-// checkParts holds what a reader says of any record to what every reader must keep: at least one part, each either a dead letter with a
-// reason, or canonical JSON that says what it is said to be.
-func checkParts(t *testing.T, d *Decoder, reader *Reader, r *Record) {
-	t.Helper()
-	before := bytes.Clone(r.Value)
-	parts, err := reader.Read(r, event.DefaultRules)
-	if err != nil || len(parts) == 0 {
-		t.Fatalf("%q: %d parts, %v", r.Value, len(parts), err)
-	}
-	if !bytes.Equal(before, r.Value) {
-		t.Fatalf("%q was changed to %q", before, r.Value)
-	}
-	for _, p := range parts {
-		if p.Refusal != nil {
-			if p.Refusal.Reason == "" || p.Refusal.Detail == "" || len(p.Refusal.Detail) > 600 {
-				t.Fatalf("%q: %v is no refusal with reason and detail", r.Value, p.Refusal)
-			}
-			continue
-		}
-		e, err := d.Decode(p.Kind, bytes.Clone(p.Body))
-		if err == nil {
-			err = e.Validate(event.DefaultRules, r.Time)
-		}
-		if err != nil || e.Key() != p.Key {
-			t.Fatalf("%q says %s, which is not canonical: %v", r.Value, p.Body, err)
-		}
-	}
-}
-
 // benchRecord measures the way from a record to canonical JSON.
-func benchRecord(b *testing.B, o Options, record []byte) {
-	s, err := Open(o)
-	if err != nil {
-		b.Fatal(err)
-	}
+func benchRecord(b *testing.B, o Options, record []byte) { benchSource(b, open(b, o), record) }
+
+func benchSource(b *testing.B, s *Source, record []byte) {
 	reader := s.Reader(0)
-	r := Record{Value: record}
+	r := Record{Value: record, Time: fixtureTime}
 	b.SetBytes(int64(len(record)))
 	b.ReportAllocs()
 	before := cpu(b)
