@@ -78,6 +78,9 @@ type definition struct {
 var definitions = []definition{
 	canonicalDefinition,
 	batchDefinition,
+	segmentDefinition,
+	ga4Definition,
+	mappingDefinition,
 }
 
 // Formats are the names of all formats and envelopes.
