@@ -82,7 +82,7 @@ func placedBy(events []*event.Event) (orders []*event.Event) {
 	for _, e := range events {
 		if c := e.Click; c != nil && c.Type == event.CheckoutCompleted {
 			o := event.Order{Header: c.Header, Order: c.Order, Customer: c.Customer, Visitor: c.Visitor, Channel: "web", Total: c.Value, Currency: c.Currency}
-			o.ID, o.Type = c.ID+"/order", event.Placed
+			o.ID, o.Type = c.ID+":placed", event.Placed
 			orders = append(orders, &event.Event{Topic: event.Orders, Order: &o})
 		}
 	}

@@ -308,7 +308,7 @@ func (g *ga4) order(h event.Header, typ event.Type, name string, click bool, out
 	p, c, o := &g.pick, &g.row, out.Order()
 	o.Header, o.Type = h, typ
 	if click {
-		o.ID += "/order"
+		o.ID += ":placed"
 	}
 	o.Visitor, o.Customer, o.Order = event.VisitorID(p.text("user_pseudo_id", c.visitor)), event.CustomerID(p.text("user_id", c.customer)), event.OrderID(g.transaction())
 	switch h.Source {

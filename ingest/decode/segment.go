@@ -376,7 +376,7 @@ func (s *segment) order(h event.Header, typ event.Type, name string, click bool,
 	p, o := &s.pick, out.Order()
 	o.Header, o.Type = h, typ
 	if click {
-		o.ID += "/order"
+		o.ID += ":placed"
 	}
 	o.Visitor, o.Customer = event.VisitorID(p.text("anonymousId", c.anonymousID)), event.CustomerID(p.text("userId", c.userID))
 	o.Channel = c.orderChannel()
@@ -455,7 +455,7 @@ func (s *segment) review(h event.Header, click bool, c *segmentCall, out *Events
 	p, v, props := &s.pick, out.Review(), c.properties
 	v.Header, v.Type = h, event.Posted
 	if click {
-		v.ID += "/review"
+		v.ID += ":posted"
 	}
 	v.Review = event.ReviewID(p.text("properties.review_id", props.get("review_id")))
 	v.Order = event.OrderID(p.text("properties.order_id", props.get("order_id")))
