@@ -84,12 +84,12 @@ func TestClockRefusesForeignOrigins(t *testing.T) {
 	}
 }
 
+// FuzzOrigin: a header that is taken is what the router writes, and whatever it says moves the clock or is refused.
 func FuzzOrigin(f *testing.F) {
-	intern := func(b []byte) string { return string(b) }
-	o := origin{place: flow.Place{Topic: "orders", Partition: 3, Offset: 1 << 40}, kind: event.Orders, partitions: 12, time: 1_790_000_000_000, state: originRecord}
-	f.Add(o.append(nil))
-	f.Add([]byte("orders 2 3 12 -1 5 i"))
-	f.Add([]byte("      "))
+	for _, s := range []string{"orders 2 2 6 4711 1772355600000 r", " 1 0 1 0 0 t", "a.b 4 99999 100000 9 -1 i", "in 5 0 0 0 0 m", "orders 0 0 1 0 0 r",
+		"orders 300 0 1 0 0 r", "orders 2 4294967296 6 0 0 r", "orders 2 2 6 4711 1772355600000 x", "o 1 -1 -1 -1 - r", "", "      r"} {
+		f.Add([]byte(s))
+	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		o, err := parseOrigin(b, intern)
 		if err != nil {
@@ -97,7 +97,11 @@ func FuzzOrigin(f *testing.F) {
 		}
 		again, err := parseOrigin(o.append(nil), intern)
 		if err != nil || again != o {
-			t.Errorf("%q was read as %+v, written and read again as %+v, %v", b, o, again, err)
+			t.Fatalf("%q is %+v, written %q it is %+v: %v", b, o, o.append(nil), again, err)
+		}
+		c := clock{topics: []string{o.place.Topic}}
+		if err := c.routed(&o); err == nil && c.Sources[o.place.Topic] == nil {
+			t.Fatalf("%q moved nothing", b)
 		}
 	})
 }

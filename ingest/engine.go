@@ -178,7 +178,8 @@ func (e *Engine) runRouter(ctx context.Context, name string, quiet *atomic.Bool)
 }
 
 func (e *Engine) runSessions(ctx context.Context, name string, quiet *atomic.Bool) error {
-	t := keyedTopics{input: e.cfg.clicks(), changelog: e.cfg.Topics.SessionStates, messages: e.cfg.Topics.Journeys, messagePartitions: e.counts[e.cfg.Topics.Journeys]}
+	t := keyedTopics{input: e.cfg.clicks(), carries: []event.Topic{event.Clickstream}, changelog: e.cfg.Topics.SessionStates,
+		messages: e.cfg.Topics.Journeys, messagePartitions: e.counts[e.cfg.Topics.Journeys]}
 	if e.cfg.KeyedByVisitor {
 		t.direct = event.Clickstream
 	}
@@ -186,7 +187,8 @@ func (e *Engine) runSessions(ctx context.Context, name string, quiet *atomic.Boo
 }
 
 func (e *Engine) runJourneys(ctx context.Context, name string, quiet *atomic.Bool) error {
-	t := keyedTopics{input: e.cfg.Topics.Journeys, changelog: e.cfg.Topics.JourneyStates}
+	t := keyedTopics{input: e.cfg.Topics.Journeys, carries: []event.Topic{event.Orders, event.Deliveries, event.Reviews, event.Touches},
+		changelog: e.cfg.Topics.JourneyStates}
 	return e.runMachine(ctx, name, PartJourneys, t, e.cfg.NewJourney(), quiet)
 }
 

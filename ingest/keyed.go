@@ -3,6 +3,7 @@ package ingest
 import (
 	"bytes"
 	"fmt"
+	"slices"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -51,6 +52,7 @@ type keyedTopics struct {
 	input string
 	// direct is the kind of events when the input is a source that the machine reads itself; else every record names its origin.
 	direct    event.Topic
+	carries   []event.Topic // what the machine understands; nil: all
 	changelog string
 	// messages is where touches go; messagePartitions is how many partitions that has.
 	messages          string
@@ -87,8 +89,11 @@ func (t *keyed) take(r *kgo.Record, e *epoch) error {
 		if o, err = parseOrigin(header(r, originHeader), t.intern); err == nil && o.state != originMessage {
 			err = p.next.Clock.routed(&o)
 		}
-		if o.state == originTick || o.state == originIdle {
-			return err
+		if err == nil && (o.state == originTick || o.state == originIdle) {
+			return nil
+		}
+		if err == nil && t.topics.carries != nil && !slices.Contains(t.topics.carries, o.kind) {
+			err = fmt.Errorf("it says that this is of %s, which %s does not carry", o.kind, r.Topic)
 		}
 		kind, at.Source, at.SourceTime = o.kind, o.place, o.time
 		if err != nil {
@@ -192,7 +197,7 @@ func (t *keyed) apply(p *partition, ev *event.Event, at flow.At, body []byte, e 
 	return nil
 }
 
-// keep makes a kept state in the epoch's memory, in place of old where it fits.
+// keep makes a kept state, but for its header, in the epoch's memory, in place of old where it fits.
 func keep(e *epoch, old, state []byte) []byte {
 	n := keptHeader + len(state)
 	if cap(old) >= n {

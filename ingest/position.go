@@ -1,15 +1,11 @@
 package ingest
 
 import (
-	"encoding/binary"
 	"fmt"
-	"math"
 	"slices"
 
 	"github.com/cespare/xxhash/v2"
 	"github.com/segmentio/encoding/json"
-
-	"github.com/afterclick/afterclick/schemas/event"
 )
 
 // position is the record @position of a changelog: what the states beside it are a function of.
@@ -43,46 +39,19 @@ func (p *position) clone() position {
 
 func (p *position) marshal() ([]byte, error) { return json.Marshal(p) }
 
+// unmarshal reads what marshal wrote, by this version or an older one: a field that is new is 0 where it was not told.
 func (p *position) unmarshal(b []byte) error {
-	if err := json.Unmarshal(b, p); err != nil {
+	next := position{Clock: clock{topics: p.Clock.topics}}
+	err := json.Unmarshal(b, &next)
+	switch {
+	case err != nil:
 		return fmt.Errorf("read @position %.60q: %w", b, err)
+	case next.Version > positionVersion:
+		return fmt.Errorf("the changelog was written by a newer version of Afterclick (@position version %d, this one knows %d): upgrade this instance", next.Version, positionVersion)
+	case next.Version < 1 || next.Offset < 0:
+		return fmt.Errorf("read @position %.60q: it is damaged", b)
 	}
-	if p.Version > positionVersion {
-		return fmt.Errorf("the changelog was written by a newer version of Afterclick (@position version %d, this one knows %d): upgrade this instance", p.Version, positionVersion)
-	}
-	return nil
-}
-
-// A kept state is what stands in the changelog and in the store: version, flags, expiry, then the machine's own bytes.
-const (
-	keptVersion = 1
-	keptHeader  = 10
-	flagHeld    = 1
-)
-
-// maxTime is the expiry of a state that never expires.
-const maxTime = event.Time(math.MaxInt64)
-
-func putKept(b []byte, held bool, expires event.Time) {
-	b[0], b[1] = keptVersion, 0
-	if held {
-		b[1] |= flagHeld
-	}
-	binary.LittleEndian.PutUint64(b[2:], uint64(expires))
-}
-
-func keptState(b []byte) []byte       { return b[keptHeader:] }
-func keptHeld(b []byte) bool          { return b[1]&flagHeld != 0 }
-func keptExpires(b []byte) event.Time { return event.Time(binary.LittleEndian.Uint64(b[2:])) }
-
-// checkKept refuses what was not written by putKept.
-func checkKept(b []byte) error {
-	if len(b) < keptHeader || b[0] == 0 {
-		return fmt.Errorf("a state of %d bytes is damaged", len(b))
-	}
-	if b[0] > keptVersion {
-		return fmt.Errorf("a state was written by a newer version of Afterclick (version %d, this one knows %d): upgrade this instance", b[0], keptVersion)
-	}
+	*p = next
 	return nil
 }
 

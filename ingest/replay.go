@@ -33,15 +33,15 @@ func (c *replay) take(r *kgo.Record) error {
 	case len(r.Key) > 0 && r.Key[0] == statePrefix:
 		if r.Value == nil {
 			c.store.Delete(r.Key[1:])
-		} else if err := checkKept(r.Value); err != nil {
-			return fmt.Errorf("offset %d: %w", r.Offset, err)
+		} else if err := checkKept(r.Key[1:], r.Value); err != nil {
+			return fmt.Errorf("%s/%d offset %d: %w", r.Topic, r.Partition, r.Offset, err)
 		} else {
 			c.store.Put(r.Key[1:], r.Value, keptExpires(r.Value))
 		}
 		return c.store.Relieve()
 	case string(r.Key) == positionKey:
 		if err := c.pos.unmarshal(r.Value); err != nil {
-			return fmt.Errorf("offset %d: %w", r.Offset, err)
+			return fmt.Errorf("%s/%d offset %d: %w", r.Topic, r.Partition, r.Offset, err)
 		}
 		c.known, c.logged.Offset = true, r.Offset
 	}
@@ -61,7 +61,7 @@ func (c *replay) end(offset int64, committed bool) error {
 		c.store.Distrust(errNoPosition)
 		return errNoPosition
 	case !c.known && c.store.Len() > 0:
-		return fmt.Errorf("the changelog has states but no @position: it is damaged; rebuild it")
+		return fmt.Errorf("the changelog has states but no @position: it is damaged: let another kafka.prefix read the sources again, into an empty database")
 	case c.known && !committed:
 		return fmt.Errorf("the group %s has no offset for %s/%d any more, but the states end at %d: set the group's offset to that, for example with kafka-consumer-groups --reset-offsets --to-offset %d",
 			c.group, c.topics.input, c.id, c.pos.Offset, c.pos.Offset)

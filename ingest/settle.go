@@ -42,7 +42,7 @@ func (t *keyed) finishPartition(p *partition, e *epoch) error {
 				return err
 			}
 			c.kept = keep(e, c.kept, next)
-			putKept(c.kept, s.Held, s.Expires)
+			sealKept(c.key, c.kept, s.Held, s.Expires)
 		}
 		key := e.arena.take(1 + len(c.key))
 		key[0] = statePrefix

@@ -83,19 +83,29 @@ func parseOrigin(b []byte, intern func([]byte) string) (o origin, err error) {
 		return n
 	}
 	o.place.Topic = intern(field())
-	o.kind = event.Topic(number())
-	o.place.Partition = int32(number())
-	o.partitions = int32(number())
+	kind, partition, partitions := number(), number(), number()
 	o.place.Offset = number()
 	o.time = event.Time(number())
 	state := field()
 	if len(rest) > 0 {
-		o.place.Part = uint32(number())
+		part := number()
+		if o.place.Part = uint32(part); int64(o.place.Part) != part {
+			return o, fmt.Errorf("origin header %q is not ours", b)
+		}
 	}
-	if len(state) != 1 || len(rest) > 0 {
+	if len(state) != 1 || len(rest) > 0 || kind < 0 || kind > int64(event.Touches) || int64(int32(partition)) != partition || int64(int32(partitions)) != partitions {
 		return o, fmt.Errorf("origin header %q is not ours", b)
 	}
-	o.state = state[0]
+	o.kind, o.place.Partition, o.partitions = event.Topic(kind), int32(partition), int32(partitions)
+	switch o.state = state[0]; o.state {
+	case originTick, originIdle:
+	case originRecord, originMessage:
+		if kind == 0 {
+			return o, fmt.Errorf("origin header %q is not ours", b)
+		}
+	default:
+		return o, fmt.Errorf("origin header %q is not ours", b)
+	}
 	return o, err
 }
 

@@ -156,7 +156,7 @@ func (s *Summary) funnel(ctx context.Context, conn clickhouse.Conn) error {
      sumIf(reached_checkout, NOT bot), sumIf(reached_order, NOT bot)] AS reached,
     [sumIf(left_at_visit, NOT bot), sumIf(left_at_view, NOT bot), sumIf(left_at_research, NOT bot), sumIf(left_at_cart, NOT bot),
      sumIf(left_at_checkout, NOT bot), 0] AS left
-FROM funnel AS f`).ScanStruct(&f)
+FROM funnel_with_bots AS f`).ScanStruct(&f)
 	if err != nil {
 		return err
 	}

@@ -67,7 +67,7 @@ func (t *tables) check(ctx context.Context, sent *tally) error {
 		{"sessions", "SELECT count() FROM sessions", uint64(len(sent.visitors))},
 		{"events of the sessions", "SELECT sum(events) FROM sessions", uint64(sent.events)},
 		{"events by visitor (hashes summed up)", "SELECT sum(xxHash64(visitor) * events) FROM sessions", sent.clicks},
-		{"sessions of the funnel", "SELECT sum(sessions) FROM funnel", uint64(len(sent.visitors))},
+		{"sessions of the funnel", "SELECT sum(sessions) FROM funnel_with_bots", uint64(len(sent.visitors))},
 		{"dead letters", "SELECT count() FROM dead_letters", 0},
 	} {
 		var got uint64

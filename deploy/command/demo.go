@@ -125,7 +125,7 @@ func (d *demoCommand) Run(ctx context.Context, a *app) (err error) {
 			return err
 		}
 		say("Feeding %s, %s to %s", h.name, h.from.UTC().Format(time.DateOnly), h.to.UTC().Format(time.DateOnly))
-		to.Progress = send.NewProgress(os.Stderr, h.total, h.from, h.to)
+		to.Progress = send.NewProgress(a.err, h.total, h.from, h.to)
 		if _, err := send.Run(running, to, past); err != nil {
 			return err
 		}

@@ -3,7 +3,6 @@ package command
 import (
 	"context"
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/afterclick/afterclick/deploy/feed/send"
@@ -42,7 +41,7 @@ func (f *feedCommand) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	o := send.Options{Kafka: e.Kafka, Topics: e.Canonical, Rate: f.Rate, Progress: send.NewProgress(os.Stderr, h.total, h.from, h.to)}
+	o := send.Options{Kafka: e.Kafka, Topics: e.Canonical, Rate: f.Rate, Progress: send.NewProgress(a.err, h.total, h.from, h.to)}
 	if f.Live {
 		o.Live = &send.Live{From: h.to}
 	}

@@ -7,17 +7,22 @@ import (
 	"io"
 	"os"
 	"strings"
+	"text/tabwriter"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
 	"github.com/afterclick/afterclick/deploy/local"
+	"github.com/afterclick/afterclick/schemas/access"
+	"github.com/afterclick/afterclick/schemas/examples"
 )
 
 type sqlCommand struct {
-	Statement string        `arg:"" help:"One statement that reads: SELECT, WITH, SHOW, DESCRIBE, EXPLAIN. A dash reads it from standard input."`
+	Statement string        `arg:"" optional:"" help:"One statement that reads: SELECT, WITH, SHOW, DESCRIBE, EXPLAIN. A dash reads it from standard input."`
 	Format    string        `short:"f" enum:"table,csv,json,jsonl" default:"table" help:"table, csv, json (one list) or jsonl (an object per line). A table that is not shown on a terminal is plain: a line per row, with tabs."`
+	Example   string        `placeholder:"NAME" help:"Ask one of the questions that come with the program."`
+	Examples  bool          `help:"List those questions."`
 	Data      string        `placeholder:"DIR" help:"Ask the folder of a demo that does not run, instead of the configured server."`
 	Timeout   time.Duration `default:"60s" help:"Give up after this long."`
 }
@@ -27,14 +32,40 @@ func (sqlCommand) Help() string {
   afterclick sql 'SHOW TABLES'
   afterclick sql 'SELECT count() FROM sessions' --data demo
   afterclick sql --format csv - < question.sql > answer.csv
+  afterclick sql --examples
+  afterclick sql --example promises_by_carrier
 
 Nothing can be changed: the connection only reads, and a question may use 4 GB of memory.`
 }
 
-// serverLimits hold a question on a real server to reading, as local.ReaderLimits do on the embedded engine.
-var serverLimits = clickhouse.Settings{"readonly": 1, "max_memory_usage": "4000000000", "max_bytes_before_external_group_by": "2000000000", "max_bytes_before_external_sort": "2000000000"}
+// Validate says what the command line lacks.
+func (s *sqlCommand) Validate() error {
+	switch _, known := examples.Find(s.Example); {
+	case s.Examples:
+		return nil
+	case s.Example != "" && s.Statement != "":
+		return errors.New("give a statement or --example, not both")
+	case s.Example != "" && !known:
+		return fmt.Errorf("there is no example %s; --examples lists them", s.Example)
+	case s.Example == "" && s.Statement == "":
+		return errors.New("what do you want to know? Give a statement, or --examples for some that work")
+	}
+	return nil
+}
+
+// serverLimits hold a question on a real server to reading, as the embedded engine does by itself.
+func serverLimits() clickhouse.Settings {
+	settings := clickhouse.Settings{"readonly": 1}
+	for name, value := range access.Limits {
+		settings[name] = value
+	}
+	return settings
+}
 
 func (s *sqlCommand) Run(ctx context.Context, a *app) error {
+	if s.Examples {
+		return listExamples(a.out)
+	}
 	statement, err := s.statement(a.in)
 	if err != nil {
 		return err
@@ -65,7 +96,11 @@ func (s *sqlCommand) Run(ctx context.Context, a *app) error {
 
 func (s *sqlCommand) statement(in io.Reader) (string, error) {
 	statement := s.Statement
-	if statement == "-" {
+	switch {
+	case s.Example != "":
+		e, _ := examples.Find(s.Example)
+		return e.SQL, nil
+	case statement == "-":
 		b, err := io.ReadAll(in)
 		if err != nil {
 			return "", fmt.Errorf("read the statement: %w", err)
@@ -79,6 +114,14 @@ func (s *sqlCommand) statement(in io.Reader) (string, error) {
 	return statement, nil
 }
 
+func listExamples(out io.Writer) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	for _, e := range examples.All {
+		fmt.Fprintf(w, "%s\t%s\n", e.Name, e.Title)
+	}
+	return w.Flush()
+}
+
 // open returns how to connect, after starting the embedded engine if that is asked.
 func (s *sqlCommand) open(ctx context.Context, a *app) (*clickhouse.Options, func() error, error) {
 	c, err := a.load()
@@ -90,7 +133,7 @@ func (s *sqlCommand) open(ctx context.Context, a *app) (*clickhouse.Options, fun
 		if err != nil {
 			return nil, nil, err
 		}
-		o.Settings = serverLimits
+		o.Settings = serverLimits()
 		return &o, func() error { return nil }, nil
 	}
 	engine, closeEngine, err := local.OpenData(ctx, s.Data)
@@ -141,7 +184,10 @@ func (s *sqlCommand) explain(ctx context.Context, err error) error {
 	if !errors.As(err, &e) {
 		return fmt.Errorf("ask ClickHouse: %s; afterclick check looks at the connection", strings.Join(strings.Fields(err.Error()), " "))
 	}
-	advice := ""
+	advice := access.Advice(e.Code)
+	if advice != "" {
+		advice = "; " + advice
+	}
 	switch e.Code {
 	case 60:
 		advice = "; afterclick sql 'SHOW TABLES' lists what there is"

@@ -69,7 +69,7 @@ type Source struct {
 	Fields   map[string]string `yaml:"fields" about:"where our fields stand in their records: {order: $.checkout.ref}."`
 	Types    map[string]string `yaml:"types" about:"their types of events and ours: {Basket Seen: cart_viewed}."`
 	Statuses map[string]string `yaml:"statuses" about:"a carrier's codes and our types: {AttemptFail: attempted}."`
-	Message  string            `yaml:"message" about:"full name of the message, where a schema has several."`
+	Zone     string            `yaml:"zone" about:"where clocks are that do not say so: Europe/Berlin; UTC if left out."`
 	Registry Registry          `yaml:"registry" about:"where schemas are."`
 }
 

@@ -75,7 +75,7 @@ func TestPrintReadsBack(t *testing.T) {
 			if k.list() {
 				k.value.Set(reflect.ValueOf([]Source{
 					{Topic: `v: "#x", 'y' - ü`, Holds: Words{"clickstream", "orders"}, Format: "a+b", Source: "- x", Fields: map[string]string{"a b": "$.x['y']", "1": "no"},
-						Types: map[string]string{"Order Completed": "true"}, Statuses: map[string]string{"7": "~"}, Message: "a.B",
+						Types: map[string]string{"Order Completed": "true"}, Statuses: map[string]string{"7": "~"}, Zone: "a.B",
 						Registry: Registry{URL: "http://x", User: "u: v", PasswordFile: "p", CA: "c"}},
 					{Topic: "b", Holds: Words{"reviews"}},
 				}))
@@ -146,7 +146,7 @@ func TestFileErrors(t *testing.T) {
 		"topics: {orders: clickstream}":             "topics.orders is no key",
 		"sources: clickstream":                      "a.yaml:1: sources: must be a list",
 		"sources: []":                               "sources: must name the shop's topics",
-		"sources:\n- topic: a\n  hodls: x":          "a.yaml:3: sources[0].hodls is no key, which are: topic, holds, format, source, fields, types, statuses, message, registry; did you mean holds?",
+		"sources:\n- topic: a\n  hodls: x":          "a.yaml:3: sources[0].hodls is no key, which are: topic, holds, format, source, fields, types, statuses, zone, registry; did you mean holds?",
 		"sources: [{topic: a, topic: b}]":           "already defined",
 		"sources: [{topic: [a]}]":                   "sources[0].topic: must be one value",
 		"sources: [{topic: a, fields: x}]":          "sources[0].fields: must be a group of keys",

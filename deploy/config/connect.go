@@ -103,7 +103,7 @@ func (c *Config) Engine() (ingest.Config, error) {
 func (c *Config) sources() (all []ingest.Source) {
 	for _, s := range c.Sources {
 		r := s.Registry
-		o := decode.Options{Format: s.Format, Source: event.Source(s.Source), Fields: s.Fields, Types: s.Types, Statuses: s.Statuses, Message: s.Message,
+		o := decode.Options{Format: s.Format, Source: event.Source(s.Source), Fields: s.Fields, Types: s.Types, Statuses: s.Statuses, Zone: s.Zone,
 			Registry: decode.Registry{URL: r.URL, User: r.User, Password: r.Password.Reveal(), CA: r.CA}}
 		for _, word := range s.Holds {
 			if kind := kindOf(word); kind != 0 {

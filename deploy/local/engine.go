@@ -9,6 +9,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/afterclick/afterclick/schemas/access"
 )
 
 // maxConcurrent is how many statements run at once; more wait for a place. ClickHouse shares its threads among
@@ -30,10 +32,11 @@ type Engine struct {
 	path string
 	keep uintptr // a connection that holds the engine open between statements
 
-	slots chan struct{}
-	next  atomic.Uint64
-	mu    sync.RWMutex // Close waits for the statements that are under way
-	done  bool
+	slots   chan struct{}
+	readers chan struct{} // places for statements of readers, fewer than slots: they never keep the pipeline waiting
+	next    atomic.Uint64
+	mu      sync.RWMutex // Close waits for the statements that are under way
+	done    bool
 }
 
 var (
@@ -69,7 +72,7 @@ func Open(ctx context.Context, dir string) (*Engine, error) {
 	if err := os.WriteFile(config, []byte("<clickhouse><logger><level>none</level><console>false</console></logger></clickhouse>\n"), 0o644); err != nil {
 		return nil, fmt.Errorf("write the ClickHouse config: %w", err)
 	}
-	e := &Engine{lib: lib, path: dir, slots: make(chan struct{}, maxConcurrent)}
+	e := &Engine{lib: lib, path: dir, slots: make(chan struct{}, maxConcurrent), readers: make(chan struct{}, access.Concurrent)}
 	e.args = []string{
 		"--path=" + dir,
 		"--config-file=" + config,
@@ -138,6 +141,7 @@ type conn struct {
 	handle uintptr // what connect returned: chdb_connection*
 	c      uintptr // the chdb_connection that the other functions take
 	tag    string  // finds its running query in system.processes
+	back   func()  // gives its places back
 }
 
 // tagSetting marks the queries of one connection in system.processes, so that they can be killed: the engine gives
@@ -146,24 +150,36 @@ type conn struct {
 const tagSetting = "stream_like_engine_insert_queue"
 
 // acquire waits for a place and opens a connection.
-func (e *Engine) acquire(ctx context.Context) (*conn, error) {
+func (e *Engine) acquire(ctx context.Context, as Access) (_ *conn, err error) {
+	give := func() {}
+	if as == ReadOnly {
+		if err := e.place(ctx); err != nil {
+			return nil, err
+		}
+		give = func() { <-e.readers }
+	}
 	select {
 	case e.slots <- struct{}{}:
 	case <-ctx.Done():
+		give()
 		return nil, fmt.Errorf("wait for a place among %d running statements: %w", maxConcurrent, ctx.Err())
 	}
 	e.mu.RLock()
-	if e.done {
+	back := func() {
 		e.mu.RUnlock()
 		<-e.slots
+		give()
+	}
+	if e.done {
+		back()
 		return nil, ErrClosed
 	}
 	c, err := e.open()
 	if err != nil {
-		e.mu.RUnlock()
-		<-e.slots
+		back()
 		return nil, err
 	}
+	c.back = back
 	return c, nil
 }
 
@@ -181,8 +197,7 @@ func (e *Engine) open() (*conn, error) {
 // release closes the connection and gives its place back.
 func (c *conn) release() {
 	c.e.lib.closeConn(c.handle)
-	c.e.mu.RUnlock()
-	<-c.e.slots
+	c.back()
 }
 
 // interrupt kills what the connection runs as soon as ctx is done. The caller calls stop when the call into the

@@ -142,7 +142,7 @@ func (h *Handler) connection(ctx context.Context, req *request) (*conn, func(), 
 	if req.session != "" {
 		return h.sessions.take(ctx, h.engine, req)
 	}
-	c, err := h.engine.acquire(ctx)
+	c, err := h.engine.acquire(ctx, req.query.Access)
 	if err != nil {
 		return nil, nil, err
 	}

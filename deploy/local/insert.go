@@ -19,7 +19,7 @@ const insertChunk = 1 << 20
 // blocks before the failure may stay. An insert that fits in one block, which is what clickhouse-go sends, is atomic per
 // partition that it touches. Nothing is visible of a block that did not arrive to its last byte.
 func (e *Engine) Insert(ctx context.Context, q Query, r io.Reader) (Stats, error) {
-	c, err := e.acquire(ctx)
+	c, err := e.acquire(ctx, q.Access)
 	if err != nil {
 		return Stats{}, err
 	}

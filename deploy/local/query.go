@@ -27,7 +27,7 @@ func (s *Stats) add(lib *library, result uintptr) {
 // JSONEachRow, RowBinary and relatives) are streamed as the engine makes them; a document such as JSON or Parquet
 // comes as one piece, held in the engine's memory. A cancelled ctx kills the query.
 func (e *Engine) Query(ctx context.Context, q Query) (*Result, error) {
-	c, err := e.acquire(ctx)
+	c, err := e.acquire(ctx, q.Access)
 	if err != nil {
 		return nil, err
 	}

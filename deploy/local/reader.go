@@ -3,9 +3,14 @@ package local
 import (
 	"context"
 	"errors"
+	"fmt"
+	"maps"
 	"strconv"
 	"strings"
+	"time"
 	"unsafe"
+
+	"github.com/afterclick/afterclick/schemas/access"
 )
 
 // ErrReadOnly is behind every refusal of what a reader must not do.
@@ -16,18 +21,29 @@ func refuse(what string) error {
 	return &Error{164, "READONLY", what + " is refused: this connection only reads.", ErrReadOnly}
 }
 
-// ReaderLimits bound a reader's query, so that nobody who looks around takes the pipeline's memory or time. A reader
-// may ask for less, never for more.
-var ReaderLimits = map[string]string{
-	"max_execution_time":                 "60",
-	"max_memory_usage":                   "4000000000",
-	"max_bytes_before_external_group_by": "2000000000",
-	"max_bytes_before_external_sort":     "2000000000",
-	"max_result_rows":                    "5000000",
-	"max_result_bytes":                   "1000000000",
-	"max_rows_to_read":                   "20000000000",
-	"max_temporary_columns":              "1000",
-	"log_comment":                        "reader",
+// ReaderLimits bound a reader's query: those of package access, and a mark in the log of queries.
+var ReaderLimits = func() map[string]string {
+	limits := maps.Clone(access.Limits)
+	limits["log_comment"] = "reader"
+	return limits
+}()
+
+// readerPatience is how long a reader's statement waits for a place among the others.
+const readerPatience = 5 * time.Second
+
+// place takes one of the readers' places.
+func (e *Engine) place(ctx context.Context) error {
+	timeout := time.NewTimer(readerPatience)
+	defer timeout.Stop()
+	select {
+	case e.readers <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("wait for a place among %d readers: %w", cap(e.readers), ctx.Err())
+	case <-timeout.C:
+		return &Error{Code: 202, Name: "TOO_MANY_SIMULTANEOUS_QUERIES",
+			Message: fmt.Sprintf("Too many simultaneous queries: %d of readers run already, and none ended within %s.", cap(e.readers), readerPatience)}
+	}
 }
 
 // Reader runs read-only statements on an engine.

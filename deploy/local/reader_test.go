@@ -4,7 +4,11 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync"
 	"testing"
+	"time"
+
+	"github.com/afterclick/afterclick/schemas/access"
 )
 
 func TestReaderMay(t *testing.T) {
@@ -153,5 +157,56 @@ func TestReaderSettings(t *testing.T) {
 	}
 	if _, body, _ := post(t, "CREATE DATABASE nope", "user=reader", "readonly=0"); !strings.HasPrefix(body, "Code: 164.") {
 		t.Errorf("readonly=0: %s", body)
+	}
+}
+
+// TestReaderLimits: what hits a limit is told by ClickHouse's own name for it.
+func TestReaderLimits(t *testing.T) {
+	small := map[string]string{"max_execution_time": "1", "max_memory_usage": "50000000", "max_rows_to_read": "100000", "max_result_rows": "10"}
+	for _, c := range []struct {
+		sql, name string
+		limit     string
+	}{
+		{"SELECT count() FROM numbers(20000000000) WHERE NOT ignore(sipHash64(number))", "TIMEOUT_EXCEEDED", "max_execution_time"},
+		{"SELECT length(groupArray(toString(number))) FROM numbers(50000000)", "MEMORY_LIMIT_EXCEEDED", "max_memory_usage"},
+		{"SELECT sum(number) FROM numbers(1000000)", "TOO_MANY_ROWS", "max_rows_to_read"},
+		{"SELECT number FROM numbers(100)", "TOO_MANY_ROWS_OR_BYTES", "max_result_rows"},
+	} {
+		_, err := testEngine.QueryBytes(context.Background(), Query{SQL: c.sql, Access: ReadOnly, Limits: map[string]string{c.limit: small[c.limit]}})
+		var e *Error
+		if !errors.As(err, &e) || e.Name != c.name || access.Advice(int32(e.Code)) == "" {
+			t.Errorf("%s: got %v, want %s and advice", c.sql, err, c.name)
+		}
+	}
+}
+
+// TestReadersWait: readers that take all their places keep each other waiting, and nobody else.
+func TestReadersWait(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	var wait sync.WaitGroup
+	for range access.Concurrent {
+		wait.Go(func() {
+			_, err := testEngine.QueryBytes(ctx, Query{SQL: "SELECT sleepEachRow(1) FROM numbers(60)", Access: ReadOnly, Settings: map[string]string{"max_block_size": "1"}})
+			if ctx.Err() == nil {
+				t.Errorf("a reader that may: %v", err)
+			}
+		})
+	}
+	for len(testEngine.readers) < access.Concurrent {
+		time.Sleep(time.Millisecond)
+	}
+	if got := ask(t, "SELECT 1"); got != "1" {
+		t.Errorf("the pipeline: got %s", got)
+	}
+	_, err := testEngine.QueryBytes(ctx, Query{SQL: "SELECT 1", Access: ReadOnly})
+	var e *Error
+	if !errors.As(err, &e) || e.Name != "TOO_MANY_SIMULTANEOUS_QUERIES" {
+		t.Errorf("one reader too many: %v", err)
+	}
+	cancel()
+	wait.Wait()
+	if _, err := testEngine.QueryBytes(context.Background(), Query{SQL: "SELECT 1", Access: ReadOnly}); err != nil {
+		t.Errorf("after them: %v", err)
 	}
 }

@@ -33,7 +33,7 @@ func (s *sessions) take(ctx context.Context, e *Engine, req *request) (*conn, fu
 	}
 	release := func() { s.putBack(req.session, found, timeout) }
 	if found.c == nil {
-		c, err := e.acquire(ctx)
+		c, err := e.acquire(ctx, req.query.Access)
 		if err != nil {
 			release()
 			return nil, nil, err

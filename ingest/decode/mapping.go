@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/segmentio/encoding/json"
 
@@ -18,15 +19,18 @@ import (
 var mappingDefinition = definition{
 	name:    "mapping",
 	holds:   event.SourceTopics,
-	options: []string{OptionFields, OptionTypes},
+	options: []string{OptionFields, OptionTypes, OptionZone},
 	open: func(o *Options) (func() Format, error) {
 		m := &mapping{kind: o.Holds[0]}
-		var err error
+		zone, err := zoneOf(o)
+		if err != nil {
+			return nil, err
+		}
 		if m.types, err = typeOf(OptionTypes, o.Holds, o.Types); err != nil {
 			return nil, err
 		}
 		for _, name := range slices.Sorted(maps.Keys(o.Fields)) {
-			if err := m.add(name, o.Fields[name]); err != nil {
+			if err := m.add(name, o.Fields[name], zone); err != nil {
 				return nil, fmt.Errorf("%s.%s: %w", OptionFields, name, err)
 			}
 		}
@@ -78,8 +82,8 @@ func (m *mapping) required() []string {
 // anyType is the type of those that are in no table.
 const anyType = "*"
 
-func (m *mapping) add(name, text string) error {
-	p, err := parsePlace(text)
+func (m *mapping) add(name, text string, zone *time.Location) error {
+	p, err := parsePlace(text, zone)
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package decode
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -11,9 +12,9 @@ import (
 
 // mappings are what fixtures are read with, by their folder.
 var mappings = map[string]Options{
-	"mapping-orders": {Holds: []event.Topic{event.Orders}, Format: "mapping", Source: "erp",
+	"mapping-orders": {Holds: []event.Topic{event.Orders}, Format: "mapping", Source: "erp", Zone: "Europe/Berlin",
 		Types: map[string]string{"ORDER_CREATED": "placed", "*": "paid"},
-		Fields: map[string]string{"type": "$.event", "time": "$.created as 2006-01-02 15:04:05 in Europe/Berlin", "order": "$.checkout.ref or $.orderId",
+		Fields: map[string]string{"type": "$.event", "time": "$.created as 2006-01-02 15:04:05", "order": "$.checkout.ref or $.orderId",
 			"customer": "$.checkout.buyer.no", "channel": "web", "total": "$.sum.gross", "currency": "$.cur", "country": "$['ship to'].country",
 			"items": "$.lines", "items.product": "$.sku", "items.quantity": "$.qty", "items.price": "$['unit price']", "items.brand": "$.brand", "items.seller": "us"}},
 	"mapping-clicks": {Holds: []event.Topic{event.Clickstream}, Format: "mapping", Types: map[string]string{"pv": "page"},
@@ -38,11 +39,11 @@ func FuzzMapping(f *testing.F) {
 
 // FuzzPlace: what is taken as a place finds its way in any JSON.
 func FuzzPlace(f *testing.F) {
-	for _, text := range []string{"$.a.b", "$['a b'][0].c or @key", "$", "erp", "$.t as unix", "@header.x", "$.t as 2006-01-02 in Europe/Berlin", "$[99999999999999999999]", "$.", "$['"} {
+	for _, text := range []string{"$.a.b", "$['a b'][0].c or @key", "$", "erp", "$.t as unix", "@header.x", "$.t as 2006-01-02", "$[99999999999999999999]", "$.", "$['"} {
 		f.Add(text, []byte(`{"a":{"b":[1,{"c":"x"}]},"t":17}`))
 	}
 	f.Fuzz(func(t *testing.T, text string, value []byte) {
-		p, err := parsePlace(text)
+		p, err := parsePlace(text, time.UTC)
 		n, wrong := parseAny(value)
 		if err != nil || wrong != nil {
 			return
@@ -82,7 +83,6 @@ func TestMappingRefuses(t *testing.T) {
 		{"orders", "promise", "tomorrow", `fields.promise: "tomorrow" is a constant, and a time is none`},
 		{"orders", "promise", "$.x as soon", `fields.promise: "soon" is neither unix, unix_ms, unix_us nor a layout`},
 		{"orders", "promise", "$.x as 15:04", `is neither unix`},
-		{"orders", "promise", "$.x as 2006-01-02 in Mars", `"Mars" is no time zone`},
 		{"orders", "channel", "$.x as unix", "fields.channel: as is for times"},
 		{"orders", "channel", "$x", `fields.channel: "$x" is no path like $.checkout.ref`},
 		{"orders", "channel", "$.a..b", "a name is missing behind a dot"},

@@ -19,7 +19,7 @@ import (
 //	$.checkout.ref          member of member of the record
 //	$['a b'][0].c           a name that is no word; an element of a list, counted from 0
 //	$.id or $.order_id      the first that is there
-//	$.at as unix            for times: unix, unix_ms, unix_us (since 1970), or a layout of Go, "2006-01-02 15:04:05", with "in Europe/Berlin"
+//	$.at as unix            for times: unix, unix_ms, unix_us (since 1970), or a layout of Go: 2006-01-02 15:04:05
 //	@key  @time  @header.x  the record's key, its time, its header x
 //	erp                     anything else is a constant
 type place struct {
@@ -44,12 +44,12 @@ type step struct {
 	list  bool
 }
 
-func parsePlace(text string) (p place, err error) {
+func parsePlace(text string, zone *time.Location) (p place, err error) {
 	p.text = strings.TrimSpace(text)
 	rest := p.text
 	if strings.HasPrefix(rest, "$") || strings.HasPrefix(rest, "@") {
 		if before, format, ok := strings.Cut(rest, " as "); ok {
-			if p.when, err = timeFormat(strings.TrimSpace(format)); err != nil {
+			if p.when, err = timeFormat(strings.TrimSpace(format), zone); err != nil {
 				return p, err
 			}
 			rest = before
@@ -125,6 +125,36 @@ func parseSteps(text string) (steps []step, err error) {
 	return steps, nil
 }
 
+// pathOf reads a path of the option fields, where nothing else may stand.
+func pathOf(name, path string) ([]step, error) {
+	if !strings.HasPrefix(path, "$") || path == "$" {
+		return nil, fmt.Errorf("%s: %s: %q is no path, like $.parcel.reference", OptionFields, name, path)
+	}
+	steps, err := parseSteps(path[1:])
+	if err != nil {
+		return nil, fmt.Errorf("%s: %s: %q is no path, like $.parcel.reference: %w", OptionFields, name, path, err)
+	}
+	return steps, nil
+}
+
+// follow goes the steps; what is not there is nil.
+func (n node) follow(steps []step) node {
+	for _, s := range steps {
+		if !s.list {
+			n = n.get(s.key)
+			continue
+		}
+		var found node
+		n.each(func(i int, e node) {
+			if i == s.index {
+				found = e
+			}
+		})
+		n = found
+	}
+	return n
+}
+
 // find returns what is there, in n or in the record.
 func (p *place) find(n node, r *Record, out *Events) node {
 	for i := range p.ways {
@@ -155,20 +185,7 @@ func (w *way) find(n node, r *Record, out *Events) node {
 	case w.record == 't':
 		return strconv.AppendInt(out.Bytes(0), int64(r.Time), 10)
 	}
-	for _, s := range w.steps {
-		if s.list {
-			var found node
-			n.each(func(i int, e node) {
-				if i == s.index {
-					found = e
-				}
-			})
-			n = found
-			continue
-		}
-		n = n.get(s.key)
-	}
-	return n
+	return n.follow(w.steps)
 }
 
 // top returns the member of the record that a way takes as a whole, or "".
@@ -187,8 +204,8 @@ func (p *place) time(n node) (event.Time, error) {
 	return p.when(n)
 }
 
-// timeFormat returns how to read a time.
-func timeFormat(format string) (func(n node) (event.Time, error), error) {
+// timeFormat returns how to read a time; zone is where the clocks are of times that come without one.
+func timeFormat(format string, zone *time.Location) (func(n node) (event.Time, error), error) {
 	if per, ok := map[string]float64{"unix": 1000, "unix_ms": 1, "unix_us": 1e-3}[format]; ok {
 		return func(n node) (event.Time, error) {
 			v, ok := n.number()
@@ -198,15 +215,7 @@ func timeFormat(format string) (func(n node) (event.Time, error), error) {
 			return 0, fmt.Errorf("%.64s is no number, as %s is", n, format)
 		}, nil
 	}
-	layout, name, zoned := strings.Cut(format, " in ")
-	location := time.UTC
-	if zoned {
-		var err error
-		if location, err = time.LoadLocation(strings.TrimSpace(name)); err != nil {
-			return nil, fmt.Errorf("%q is no time zone, like Europe/Berlin", name)
-		}
-	}
-	layout = strings.Trim(strings.TrimSpace(layout), `"`)
+	layout := strings.Trim(format, `"`)
 	moment := time.Date(2026, 12, 31, 0, 0, 0, 0, time.UTC)
 	if again, err := time.Parse(layout, moment.Format(layout)); err != nil || !again.Equal(moment) {
 		return nil, fmt.Errorf("%q is neither unix, unix_ms, unix_us nor a layout of Go that has day, month and year, like 2006-01-02 15:04:05", format)
@@ -216,7 +225,7 @@ func timeFormat(format string) (func(n node) (event.Time, error), error) {
 		if !ok {
 			return 0, fmt.Errorf("%.64s is no time like %s", n, layout)
 		}
-		t, err := time.ParseInLocation(layout, s, location)
+		t, err := time.ParseInLocation(layout, s, zone)
 		if err != nil {
 			return 0, fmt.Errorf("%.64q is no time like %s", s, layout)
 		}

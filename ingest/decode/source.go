@@ -23,8 +23,8 @@ type Options struct {
 	Fields map[string]string
 	// Types says what their types of events are, by their name. Statuses does so for the codes of a carrier.
 	Types, Statuses map[string]string
-	// Message is the full name of a message, where a schema has several.
-	Message string
+	// Zone is where the clocks are whose times come without a zone: "Europe/Berlin"; empty: UTC.
+	Zone string
 	// Registry is where schemas are.
 	Registry Registry
 }
@@ -41,7 +41,7 @@ const (
 	OptionFields   = "fields"
 	OptionTypes    = "types"
 	OptionStatuses = "statuses"
-	OptionMessage  = "message"
+	OptionZone     = "zone"
 	OptionRegistry = "registry"
 )
 
@@ -51,7 +51,7 @@ func (o *Options) given() (names []string) {
 		name string
 		set  bool
 	}{{OptionSource, o.Source != ""}, {OptionFields, len(o.Fields) > 0}, {OptionTypes, len(o.Types) > 0}, {OptionStatuses, len(o.Statuses) > 0},
-		{OptionMessage, o.Message != ""}, {OptionRegistry, o.Registry != Registry{}}} {
+		{OptionZone, o.Zone != ""}, {OptionRegistry, o.Registry != Registry{}}} {
 		if n.set {
 			names = append(names, n.name)
 		}
@@ -79,7 +79,15 @@ var definitions = []definition{
 	canonicalDefinition,
 	batchDefinition,
 	segmentDefinition,
+	snowplowDefinition,
 	ga4Definition,
+	cloudEventsDefinition,
+	aftershipDefinition,
+	easypostDefinition,
+	deliveryDefinition,
+	avroDefinition,
+	protobufDefinition,
+	jsonschemaDefinition,
 	mappingDefinition,
 }
 

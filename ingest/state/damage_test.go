@@ -150,7 +150,7 @@ func TestDoubt(t *testing.T) {
 		"retention unknown": {func(o *Options) { o.MaxAge = 0 }, "delete.retention.ms is not known"},
 		"log begins later":  {func(o *Options) { o.First = m.next - 1 }, "the changelog begins at"},
 		"log is shorter":    {func(o *Options) { o.End = 100 }, "the changelog ends at"},
-		"newer states":      {func(o *Options) { o.Check = func([]byte) error { return fmt.Errorf("a newer state") } }, "a newer state"},
+		"newer states":      {func(o *Options) { o.Check = func(_, _ []byte) error { return fmt.Errorf("a newer state") } }, "a newer state"},
 	} {
 		t.Run(what, func(t *testing.T) {
 			var log bytes.Buffer

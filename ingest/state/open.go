@@ -22,7 +22,7 @@ type Options struct {
 	MaxAge time.Duration
 	Every  time.Duration // between the beginnings of checkpoints
 	Budget *Budget
-	Check  func(value []byte) error // refuses values that are damaged, or from a newer version
+	Check  func(key, value []byte) error // refuses values that are damaged, or from a newer version
 	Log    *slog.Logger
 
 	fs    vfs.FS // for tests; nil: the operating system's
@@ -107,26 +107,35 @@ func (d *disk) open(o *Options) (*marker, error) {
 	if err != nil || m == nil {
 		return nil, err
 	}
-	now := time.Now()
-	switch age := now.Sub(m.Mark.At); {
-	case m.Version > markerVersion:
-		return nil, fmt.Errorf("it was written by a newer version of Afterclick (format %d, this one knows %d)", m.Version, markerVersion)
-	case o.Origin.TopicID == "":
-		return nil, errors.New("the broker gives topics no ids, so it cannot be told whether it is this topic's")
-	case m.Origin != o.Origin:
-		return nil, fmt.Errorf("it belongs to another topic or cluster: it is of %+v, wanted %+v", m.Origin, o.Origin)
-	case m.Mark.Offset < o.First:
-		return nil, fmt.Errorf("the changelog begins at offset %d, after its mark %d", o.First, m.Mark.Offset)
-	case m.Mark.Offset >= o.End:
-		return nil, fmt.Errorf("the changelog ends at offset %d, before its mark %d", o.End, m.Mark.Offset)
-	case o.MaxAge <= 0:
-		return nil, errors.New("the topic's delete.retention.ms is not known, so deletions may be gone from the changelog")
-	case age > o.MaxAge:
-		return nil, fmt.Errorf("its mark is %v old, over %v: deletions may be gone from the changelog", age.Round(time.Second), o.MaxAge)
-	case age < -time.Minute:
-		return nil, fmt.Errorf("its mark is from %v in the future: the clock was changed", (-age).Round(time.Second))
+	if err := m.usable(o, time.Now()); err != nil {
+		return nil, err
 	}
 	return m, nil
+}
+
+// usable says what is wrong with a marker.
+func (m *marker) usable(o *Options, now time.Time) error {
+	switch age := now.Sub(m.Mark.At); {
+	case m.Version > markerVersion:
+		return fmt.Errorf("it was written by a newer version of Afterclick (format %d, this one knows %d)", m.Version, markerVersion)
+	case m.Version < 1:
+		return errors.New("its mark is damaged")
+	case o.Origin.TopicID == "":
+		return errors.New("the broker gives topics no ids, so it cannot be told whether it is this topic's")
+	case m.Origin != o.Origin:
+		return fmt.Errorf("it belongs to another topic or cluster: it is of %+v, wanted %+v", m.Origin, o.Origin)
+	case m.Mark.Offset < o.First:
+		return fmt.Errorf("the changelog begins at offset %d, after its mark %d", o.First, m.Mark.Offset)
+	case m.Mark.Offset >= o.End:
+		return fmt.Errorf("the changelog ends at offset %d, before its mark %d", o.End, m.Mark.Offset)
+	case o.MaxAge <= 0:
+		return errors.New("the topic's delete.retention.ms is not known, so deletions may be gone from the changelog")
+	case age > o.MaxAge:
+		return fmt.Errorf("its mark is %v old, over %v: deletions may be gone from the changelog", age.Round(time.Second), o.MaxAge)
+	case age < -time.Minute:
+		return fmt.Errorf("its mark is from %v in the future: the clock was changed", (-age).Round(time.Second))
+	}
+	return nil
 }
 
 // errUnfinished: the process stopped before the first checkpoint was complete.
@@ -156,7 +165,7 @@ func (s *Store) load(ctx context.Context, o *Options, m *marker) error {
 	return guard(func() error {
 		newest, err := d.each(ctx, func(hash uint64, st stored) error {
 			if o.Check != nil {
-				if err := o.Check(st.value); err != nil {
+				if err := o.Check(st.key, st.value); err != nil {
 					return err
 				}
 			}

@@ -60,6 +60,11 @@ func (k kind) topic() event.Topic {
 	return [...]event.Topic{event.Orders, event.Deliveries, event.Reviews, event.Touches}[k>>5&3]
 }
 
+// known says whether k is one of the kinds.
+func (k kind) known() bool {
+	return k >= placed && k <= replacementSent || k >= packed && k <= confirmed || k >= posted && k <= resolved || k == touch
+}
+
 // version says whether a kind states an opinion, rather than doing something about it.
 func (k kind) version() bool { return k == posted || k == edited || k == mention }
 

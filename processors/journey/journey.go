@@ -93,14 +93,14 @@ func (m *Machine) Apply(old []byte, e *event.Event, at flow.At, out *flow.Output
 		switch {
 		case at.Clock != 0 && last+m.horizon < at.Clock: // forgotten, as it is between epochs
 			if flags&stateDirty != 0 {
-				s.decode(old)
+				s.read(old)
 				s.tell(out)
 				s.reset()
 			}
 		case flags&stateFull != 0:
 			return old, table.Accepted
 		default:
-			s.decode(old)
+			s.read(old)
 		}
 	}
 	f := m.fact(e)
@@ -140,7 +140,7 @@ func (m *Machine) Settle(old []byte, _ bool, out *flow.Output) ([]byte, flow.Set
 	}
 	s := &m.s
 	s.reset()
-	s.decode(old)
+	s.read(old)
 	s.tell(out)
 	m.settled = s.allTold(m.settled[:0], old) // not Apply's memory, where old may be
 	return m.settled, settled

@@ -13,25 +13,26 @@ import (
 	"github.com/afterclick/afterclick/schemas/flow"
 )
 
-func TestScenarios(t *testing.T) {
-	trial.Scenarios(t, func(set map[string]string) (trial.Machine, error) {
-		c := journey.Default
-		for k, v := range set {
-			var err error
-			switch k {
-			case "horizon":
-				c.Horizon, err = time.ParseDuration(v)
-			case "facts":
-				_, err = fmt.Sscan(v, &c.MaxFacts)
-			default:
-				err = fmt.Errorf("no setting %q", k)
-			}
-			if err != nil {
-				return nil, err
-			}
+func TestScenarios(t *testing.T) { trial.Scenarios(t, machine) }
+
+// machine is one with the settings of a scenario.
+func machine(set map[string]string) (trial.Machine, error) {
+	c := journey.Default
+	for k, v := range set {
+		var err error
+		switch k {
+		case "horizon":
+			c.Horizon, err = time.ParseDuration(v)
+		case "facts":
+			_, err = fmt.Sscan(v, &c.MaxFacts)
+		default:
+			err = fmt.Errorf("no setting %q", k)
 		}
-		return journey.New(c)
-	})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return journey.New(c)
 }
 
 func TestConfig(t *testing.T) {
@@ -70,8 +71,8 @@ func TestDamage(t *testing.T) {
 	whole := bytes.Clone(next)
 	f := func(state []byte) {
 		defer func() {
-			if r, ok := recover().(string); !ok || !strings.HasPrefix(r, "journey: a state") {
-				t.Errorf("%x: %v", state, r)
+			if err, ok := recover().(error); !ok || !strings.HasPrefix(err.Error(), "journey: a state") {
+				t.Errorf("%x: %v", state, err)
 			}
 		}()
 		m.Settle(state, true, &out)
@@ -82,4 +83,19 @@ func TestDamage(t *testing.T) {
 	other := bytes.Clone(whole)
 	other[0] = 99
 	f(other)
+}
+
+// TestKeptStates: states that are out there are read as they were meant.
+func TestKeptStates(t *testing.T) { trial.States(t, machine, journey.Dump) }
+
+// TestStored: every field of a fact has one bit.
+func TestStored(t *testing.T) {
+	for f, n := range journey.Fields() {
+		if n != 1 {
+			t.Errorf("%s stands in stored %d times, must once", f, n)
+		}
+	}
+	if n := len(journey.Fields()); n > 63 {
+		t.Errorf("a mask has no room for %d fields: the last bit announces a second one", n)
+	}
 }

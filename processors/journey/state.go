@@ -3,9 +3,11 @@ package journey
 import (
 	"cmp"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math/bits"
 	"slices"
+	"sort"
 
 	"github.com/afterclick/afterclick/processors/compact"
 	"github.com/afterclick/afterclick/schemas/event"
@@ -16,19 +18,30 @@ import (
 //	version, flags, last (8 bytes)     readable without the rest, see peek
 //	order, strings                     each string once; facts name them by number, from 1
 //	facts                              time since the one before, hash (8 bytes), kind, mask, then the fields that the mask announces
-//	revision (8 bytes), journey told   revision behind the highest, and whether it is to be written
+//	revision (8 bytes), journey told   revision behind the highest, flags
 //	opinions told                      review, the same
 //
-// A fact has a mask bit for each field, so a field is added by appending one: older states do not have its bit.
+// States outlive the version that wrote them, so
+//
+//   - a field of a fact is added by a constant in its group (texts, times, counts, amounts: their order is free), a line at the end of
+//     stored, and a name in Dump. Facts without it have 0, or the empty string. The version stays.
+//   - a kind is added by appending it to its topic's, a flag by taking the next bit.
+//   - something about the whole order is added at the end, after the opinions told, and read only if there are bytes left. The version
+//     stays.
+//   - all else raises the version: peek says which one a state has, decode reads it as that one wrote it, encode writes the newest.
+//
+// A new file in testdata/states with events that use it shows it to all later versions (go test -run KeptStates -update writes the
+// state); those that are there must not change. A binary that does not know a field refuses the state and says so, so instances of
+// an older version stop at states of a newer one, instead of making wrong rows of them.
 const version = 1
 
 const (
 	stateDirty = 1 << iota // rows are to be written
 	stateFull              // takes no more facts
+	stateFlags = iota
 )
 
-// Fields of a fact, in the order of their mask bits: strings, then times, then counts, then floats. The order is stored. New ones
-// are appended to the last group, or make a new group at the end.
+// Fields of a fact in four groups: texts, times, counts and amounts.
 const (
 	sCustomer = iota
 	sCarrier
@@ -86,6 +99,56 @@ const (
 	floats
 )
 
+type group uint8
+
+const (
+	texts group = iota
+	moments
+	counts
+	amounts
+)
+
+// field is one of a group.
+type field struct {
+	group group
+	at    uint8
+}
+
+// stored are the fields that a bit of a stored mask announces, from the lowest. Append only; the last bit must stay free, to announce a second mask.
+var stored = [...]field{
+	{texts, sCustomer}, {texts, sCarrier}, {texts, sTracking}, {texts, sWarehouse}, {texts, sCountry}, {texts, sRegion}, {texts, sChannel},
+	{texts, sReview}, {texts, sSource}, {texts, sText}, {texts, sTitle}, {texts, sSubjects}, {texts, sLanguage}, {texts, sAuthor},
+	{texts, sKind}, {texts, sReason}, {texts, sVisitor}, {texts, sCurrency}, {texts, sItems}, {texts, sReferrer}, {texts, sCampaign},
+	{texts, sLanding}, {texts, sDevice},
+	{moments, tDue}, {moments, tFirstSeen}, {moments, tView}, {moments, tResearch}, {moments, tCart}, {moments, tCheckout},
+	{moments, tOrdered}, {moments, tTrack}, {moments, tContact},
+	{counts, nBefore}, {counts, nTracks}, {counts, nContacts},
+	{amounts, fTotal}, {amounts, fAmount}, {amounts, fRating}, {amounts, fRatingMin}, {amounts, fRatingMax}, {amounts, fReach},
+	// Version 1 began with these.
+}
+
+// bit is stored the other way round: the mask that announces a field of a group.
+var bit = func() (b struct {
+	s [strs]uint64
+	t [times]uint64
+	n [nums]uint64
+	f [floats]uint64
+}) {
+	for i, x := range stored {
+		switch mask := uint64(1) << i; x.group {
+		case texts:
+			b.s[x.at] = mask
+		case moments:
+			b.t[x.at] = mask
+		case counts:
+			b.n[x.at] = mask
+		case amounts:
+			b.f[x.at] = mask
+		}
+	}
+	return b
+}()
+
 // fact is one event, or one session's touch.
 type fact struct {
 	time event.Time
@@ -141,7 +204,7 @@ func (s *state) intern(v string) uint32 {
 	return uint32(len(s.strings))
 }
 
-func compareFacts(a, b fact) int {
+func compareFacts(a, b *fact) int {
 	return cmp.Or(cmp.Compare(a.time, b.time), cmp.Compare(a.hash, b.hash), cmp.Compare(a.kind, b.kind))
 }
 
@@ -156,18 +219,40 @@ func (s *state) find(f *fact) (int, bool) {
 }
 
 func (s *state) insert(f fact) {
-	i, _ := slices.BinarySearchFunc(s.facts, f, compareFacts)
+	i := sort.Search(len(s.facts), func(i int) bool { return compareFacts(&s.facts[i], &f) >= 0 })
 	s.facts = slices.Insert(s.facts, i, f)
 }
 
 func (s *state) remove(i int) { s.facts = slices.Delete(s.facts, i, i+1) }
 
-// peek reads flags and last of an encoded state.
-func peek(b []byte) (flags uint8, last event.Time) {
-	if len(b) < 10 || b[0] != version {
-		panic(fmt.Sprintf("journey: a state of version %d and %d bytes cannot be read by this build, which knows version %d", b[0], len(b), version))
+// head reads flags and last of an encoded state.
+func head(b []byte) (flags uint8, last event.Time, err error) {
+	switch {
+	case len(b) < 10 || b[0] == 0:
+		return 0, 0, fmt.Errorf("journey: a state of %d bytes is damaged", len(b))
+	case b[0] > version:
+		return 0, 0, fmt.Errorf("journey: a state was written by a newer version of Afterclick (version %d, this one knows %d): upgrade this instance", b[0], version)
 	}
-	return b[1], event.Time(binary.LittleEndian.Uint64(b[2:]))
+	return b[1], event.Time(binary.LittleEndian.Uint64(b[2:])), nil
+}
+
+// errDamaged also stands for what only a newer version could read.
+var errDamaged = errors.New("journey: a state is damaged, or was written by a newer version of Afterclick")
+
+// peek is head for a state that must be readable: the engine has held it to its checksum. If it is not, the lane must stop.
+func peek(b []byte) (flags uint8, last event.Time) {
+	flags, last, err := head(b)
+	if err != nil {
+		panic(err)
+	}
+	return flags, last
+}
+
+// read is decode for a state that must be readable.
+func (s *state) read(b []byte) {
+	if err := s.decode(b); err != nil {
+		panic(err)
+	}
 }
 
 func (s *state) encode(b []byte) []byte {
@@ -198,15 +283,15 @@ func (s *state) encode(b []byte) []byte {
 		w.Byte(byte(f.kind))
 		w.Uvarint(f.mask)
 		for mask := f.mask; mask != 0; mask &= mask - 1 {
-			switch i := bits.TrailingZeros64(mask); {
-			case i < strs:
-				w.Uvarint(uint64(f.s[i]))
-			case i < strs+times:
-				w.Varint(int64(f.t[i-strs] - f.time))
-			case i < strs+times+nums:
-				w.Uvarint(uint64(f.n[i-strs-times]))
-			default:
-				w.Float(f.f[i-strs-times-nums])
+			switch x := stored[bits.TrailingZeros64(mask)]; x.group {
+			case texts:
+				w.Uvarint(uint64(f.s[x.at]))
+			case moments:
+				w.Varint(int64(f.t[x.at] - f.time))
+			case counts:
+				w.Uvarint(uint64(f.n[x.at]))
+			case amounts:
+				w.Float(f.f[x.at])
 			}
 		}
 	}
@@ -234,30 +319,25 @@ func (s *state) allTold(b, old []byte) []byte {
 // announce computes the mask, which has a bit for each field with a value.
 func (f *fact) announce() {
 	mask := uint64(0)
-	bit := uint64(1)
-	for _, v := range f.s {
+	for i, v := range f.s {
 		if v != 0 {
-			mask |= bit
+			mask |= bit.s[i]
 		}
-		bit <<= 1
 	}
-	for _, v := range f.t {
+	for i, v := range f.t {
 		if v != 0 {
-			mask |= bit
+			mask |= bit.t[i]
 		}
-		bit <<= 1
 	}
-	for _, v := range f.n {
+	for i, v := range f.n {
 		if v != 0 {
-			mask |= bit
+			mask |= bit.n[i]
 		}
-		bit <<= 1
 	}
-	for _, v := range f.f {
+	for i, v := range f.f {
 		if v != 0 {
-			mask |= bit
+			mask |= bit.f[i]
 		}
-		bit <<= 1
 	}
 	f.mask = mask
 }
@@ -271,11 +351,14 @@ func putTold(w *compact.Writer, t told, top uint64) {
 	}
 }
 
-// decode reads b into s; strings point into b.
-func (s *state) decode(b []byte) {
-	flags, last := peek(b)
+// decode reads b into s; strings point into b. After an error s is of no use.
+func (s *state) decode(b []byte) error {
+	flags, last, err := head(b)
+	if err != nil {
+		return err
+	}
 	s.last, s.full = last, flags&stateFull != 0
-	r := compact.Reader{B: b[10:]}
+	r := compact.Reader{B: b[10:], Bad: flags>>stateFlags != 0}
 	s.id = event.OrderID(r.String())
 	s.strings = r.Strings(s.strings)
 	number := func() uint32 {
@@ -286,7 +369,7 @@ func (s *state) decode(b []byte) {
 		return uint32(n)
 	}
 	var prev event.Time
-	for n := r.Count(); n > 0; n-- {
+	for n := r.Count(); n > 0 && !r.Bad; n-- {
 		s.facts = append(s.facts, fact{})
 		f := &s.facts[len(s.facts)-1]
 		prev += event.Time(r.Varint())
@@ -294,17 +377,17 @@ func (s *state) decode(b []byte) {
 		f.hash = r.Fixed64()
 		f.kind = kind(r.Byte())
 		f.mask = r.Uvarint()
-		r.Bad = r.Bad || f.mask>>(strs+times+nums+floats) != 0
+		r.Bad = r.Bad || f.mask>>len(stored) != 0 || !f.kind.known() || len(s.facts) > 1 && compareFacts(&s.facts[len(s.facts)-2], f) >= 0
 		for mask := f.mask; mask != 0 && !r.Bad; mask &= mask - 1 {
-			switch i := bits.TrailingZeros64(mask); {
-			case i < strs:
-				f.s[i] = number()
-			case i < strs+times:
-				f.t[i-strs] = f.time + event.Time(r.Varint())
-			case i < strs+times+nums:
-				f.n[i-strs-times] = uint32(r.Uvarint())
-			default:
-				f.f[i-strs-times-nums] = r.Float()
+			switch x := stored[bits.TrailingZeros64(mask)]; x.group {
+			case texts:
+				f.s[x.at] = number()
+			case moments:
+				f.t[x.at] = f.time + event.Time(r.Varint())
+			case counts:
+				f.n[x.at] = uint32(r.Uvarint())
+			case amounts:
+				f.f[x.at] = r.Float()
 			}
 		}
 	}
@@ -312,7 +395,9 @@ func (s *state) decode(b []byte) {
 	getTold := func() told {
 		t := told{revision: top - r.Uvarint()}
 		t.at = int32(len(b) - len(r.B))
-		t.dirty = r.Byte() != 0
+		flags := r.Byte()
+		t.dirty = flags != 0
+		r.Bad = r.Bad || flags > 1
 		return t
 	}
 	s.journey = getTold()
@@ -320,9 +405,11 @@ func (s *state) decode(b []byte) {
 		review := number()
 		o := getTold()
 		o.review = review
+		r.Bad = r.Bad || review == 0
 		s.opinions = append(s.opinions, o)
 	}
-	if r.Bad {
-		panic("journey: a state is damaged")
+	if r.Bad || len(r.B) > 0 {
+		return errDamaged
 	}
+	return nil
 }

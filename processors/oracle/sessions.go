@@ -143,6 +143,7 @@ func sessionRow(s []*event.Click) table.Session {
 		Track:          firstTime(s, is(event.TrackingViewed)),
 		Contact:        firstTime(s, is(event.ContactOpened)),
 		Events:         uint32(len(s)),
+		PageViews:      count(s, is(event.Page)),
 		ProductViews:   count(s, is(event.Product)),
 		CartAdds:       count(s, is(event.CartAdded)),
 		CheckoutStep: last(s, func(c *event.Click) string {

@@ -9,7 +9,7 @@ import (
 type kind uint8
 
 const (
-	other kind = iota // and page, product_list: a visit
+	other kind = iota // and product_list: a visit
 	product
 	search
 	reviewsRead
@@ -22,13 +22,14 @@ const (
 	checkoutCompleted
 	trackingViewed
 	contactOpened
+	page // other, in states that were written before pages were counted
 	kinds
 )
 
 var kindByType = map[event.Type]kind{event.Product: product, event.Search: search, event.ReviewsRead: reviewsRead,
 	event.Compare: compareProducts, event.CartViewed: cartViewed, event.CartAdded: cartAdded, event.CartRemoved: cartRemoved,
 	event.CheckoutStarted: checkoutStarted, event.CheckoutStep: checkoutStep, event.CheckoutCompleted: checkoutCompleted,
-	event.TrackingViewed: trackingViewed, event.ContactOpened: contactOpened}
+	event.TrackingViewed: trackingViewed, event.ContactOpened: contactOpened, event.Page: page}
 
 func kindOf(t event.Type) kind { return kindByType[t] }
 
@@ -36,7 +37,7 @@ func kindOf(t event.Type) kind { return kindByType[t] }
 var stages = [32]table.Stage{other: table.Visit, product: table.View, search: table.Research, reviewsRead: table.Research,
 	compareProducts: table.Research, cartViewed: table.Cart, cartAdded: table.Cart, cartRemoved: table.Cart,
 	checkoutStarted: table.Checkout, checkoutStep: table.Checkout, checkoutCompleted: table.Ordered,
-	trackingViewed: table.Visit, contactOpened: table.Visit}
+	trackingViewed: table.Visit, contactOpened: table.Visit, page: table.Visit}
 
 func (k kind) stage() table.Stage { return stages[k&31] }
 func (k kind) inCheckout() bool   { return k >= checkoutStarted && k <= checkoutCompleted }

@@ -83,6 +83,8 @@ func (m *Machine) row(n int) table.Session {
 			since(&r.Track, k.time)
 		case contactOpened:
 			since(&r.Contact, k.time)
+		case page:
+			r.PageViews++
 		case product:
 			r.ProductViews++
 		case cartAdded:

@@ -127,7 +127,7 @@ func (m *Machine) Apply(old []byte, e *event.Event, at flow.At, out *flow.Output
 			m.next = seenBot(m.next[:0], old, c.Time)
 			return m.next, table.Accepted
 		}
-		s.decode(old)
+		s.read(old)
 		if s.bot { // has been quiet for long, and is a visitor again
 			m.cut()
 			m.tell(true, out)
@@ -173,7 +173,7 @@ func (m *Machine) Settle(old []byte, force bool, out *flow.Output) ([]byte, flow
 	}
 	s := &m.s
 	s.reset("")
-	s.decode(old)
+	s.read(old)
 	m.cut()
 	touches := flags&stateTouch != 0
 	held := m.tell(force || s.bot, out)

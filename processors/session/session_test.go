@@ -18,29 +18,30 @@ import (
 	"github.com/afterclick/afterclick/schemas/flow"
 )
 
-func TestScenarios(t *testing.T) {
-	trial.Scenarios(t, func(set map[string]string) (trial.Machine, error) {
-		c := session.Default
-		for k, v := range set {
-			var err error
-			switch k {
-			case "gap":
-				c.Gap, err = time.ParseDuration(v)
-			case "length":
-				c.MaxLength, err = time.ParseDuration(v)
-			case "by":
-				c.ByTracker = v == "tracker"
-			case "marks":
-				_, err = fmt.Sscan(v, &c.MaxMarks)
-			default:
-				err = fmt.Errorf("no setting %q", k)
-			}
-			if err != nil {
-				return nil, err
-			}
+func TestScenarios(t *testing.T) { trial.Scenarios(t, machine) }
+
+// machine is one with the settings of a scenario.
+func machine(set map[string]string) (trial.Machine, error) {
+	c := session.Default
+	for k, v := range set {
+		var err error
+		switch k {
+		case "gap":
+			c.Gap, err = time.ParseDuration(v)
+		case "length":
+			c.MaxLength, err = time.ParseDuration(v)
+		case "by":
+			c.ByTracker = v == "tracker"
+		case "marks":
+			_, err = fmt.Sscan(v, &c.MaxMarks)
+		default:
+			err = fmt.Errorf("no setting %q", k)
 		}
-		return session.New(c)
-	})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return session.New(c)
 }
 
 func TestConfig(t *testing.T) {
@@ -147,8 +148,8 @@ func TestDamage(t *testing.T) {
 	whole := bytes.Clone(next)
 	f := func(state []byte) {
 		defer func() {
-			if r, ok := recover().(string); !ok || !strings.HasPrefix(r, "session: a state") {
-				t.Errorf("%x: %v", state, r)
+			if err, ok := recover().(error); !ok || !strings.HasPrefix(err.Error(), "session: a state") {
+				t.Errorf("%x: %v", state, err)
 			}
 		}()
 		m.Settle(state, true, &out)
@@ -159,4 +160,16 @@ func TestDamage(t *testing.T) {
 	other := bytes.Clone(whole)
 	other[0] = 99
 	f(other)
+}
+
+// TestKeptStates: states that are out there are read as they were meant.
+func TestKeptStates(t *testing.T) { trial.States(t, machine, session.Dump) }
+
+// TestSticky: every field of a mark is sticky or its opposite.
+func TestSticky(t *testing.T) {
+	for f, n := range session.Stickiness() {
+		if n != 1 {
+			t.Errorf("field %d stands in sticky and notSticky %d times, must once", f, n)
+		}
+	}
 }

@@ -2,6 +2,7 @@ package session
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math/bits"
 	"slices"
@@ -20,8 +21,21 @@ import (
 //	touches said                           session's start, order, hash (8 bytes)
 //
 // A mark takes about 11 bytes. (48 bits of hash are enough to tell one visitor's events apart: among a billion visitors with ten
-// clicks each, it takes one of two different clicks for the other with a chance of 1 in 6,000.) The head is kind | mask<<5; a bit of the mask says that a field follows. Fields from fAgent on stay
-// as they were in the mark before when their bit is not set; those before it are then 0.
+// clicks each, it takes one of two different clicks for the other with a chance of 1 in 6,000.) The head is kind | mask<<5; a bit
+// of the mask says that a field follows: a sticky one (see below) if it differs from the mark before, any other if it has a value.
+//
+// States outlive the version that wrote them, so
+//
+//   - a field of a mark is added by appending a constant to the fields, and a name to Dump; to sticky, if it usually says what the
+//     mark before said, else to its opposite. Marks without it have 0, the empty string. The version stays.
+//   - a kind is added by appending it to the kinds, a flag by taking the next bit.
+//   - something about the whole visitor is added at the end, after the touches said, and read only if there are bytes left. The
+//     version stays.
+//   - all else raises the version: peek says which one a state has, decode reads it as that one wrote it, encode writes the newest.
+//
+// A new file in testdata/states with events that use it shows it to all later versions (go test -run KeptStates -update writes the
+// state); those that are there must not change. A binary that does not know a field refuses the state and says so, so instances of
+// an older version stop at states of a newer one, instead of making wrong rows of them.
 const version = 1
 
 // Flags of a state.
@@ -30,6 +44,7 @@ const (
 	stateHeld   // a session changed since it was written
 	stateUrgent // ... and that should be written with this epoch
 	stateTouch  // touches may have changed
+	stateFlags  = iota
 )
 
 // Flags of a session told.
@@ -37,6 +52,7 @@ const (
 	toldHeld = 1 << iota
 	toldUrgent
 	toldTouch
+	toldFlags = iota
 )
 
 type field uint8
@@ -47,13 +63,27 @@ const (
 	fEntry
 	fOrder
 	fStep
-	fAgent // from here on usually the same as before
+	fAgent
 	fCountry
 	fSource
 	fCustomer
 	fTracker
 	fields
 )
+
+// sticky and its opposite are all fields: the first usually say what the mark before said.
+var (
+	sticky    = [...]field{fAgent, fCountry, fSource, fCustomer, fTracker}
+	notSticky = [...]field{fPage, fEntry, fOrder, fStep}
+)
+
+// follow gives k what it says unless its fields say otherwise: as before, as far as fields are sticky.
+func (k *mark) follow(before *mark) {
+	k.f = before.f
+	for _, f := range notSticky {
+		k.f[f] = 0
+	}
+}
 
 // mark is one click.
 type mark struct {
@@ -159,12 +189,34 @@ func (s *state) hasOrders() bool {
 	return false
 }
 
-// peek reads flags and end of an encoded state.
-func peek(b []byte) (flags uint8, end event.Time) {
-	if len(b) < 10 || b[0] != version {
-		panic(fmt.Sprintf("session: a state of version %d and %d bytes cannot be read by this build, which knows version %d", b[0], len(b), version))
+// head reads flags and end of an encoded state.
+func head(b []byte) (flags uint8, end event.Time, err error) {
+	switch {
+	case len(b) < 10 || b[0] == 0:
+		return 0, 0, fmt.Errorf("session: a state of %d bytes is damaged", len(b))
+	case b[0] > version:
+		return 0, 0, fmt.Errorf("session: a state was written by a newer version of Afterclick (version %d, this one knows %d): upgrade this instance", b[0], version)
 	}
-	return b[1], event.Time(binary.LittleEndian.Uint64(b[2:]))
+	return b[1], event.Time(binary.LittleEndian.Uint64(b[2:])), nil
+}
+
+// errDamaged also stands for what only a newer version could read.
+var errDamaged = errors.New("session: a state is damaged, or was written by a newer version of Afterclick")
+
+// peek is head for a state that must be readable: the engine has held it to its checksum. If it is not, the lane must stop.
+func peek(b []byte) (flags uint8, end event.Time) {
+	flags, end, err := head(b)
+	if err != nil {
+		panic(err)
+	}
+	return flags, end
+}
+
+// read is decode for a state that must be readable.
+func (s *state) read(b []byte) {
+	if err := s.decode(b); err != nil {
+		panic(err)
+	}
 }
 
 // seenBot appends the state of a bot that was seen once more.
@@ -254,19 +306,16 @@ func (s *state) encode(b []byte) []byte {
 	var prev mark
 	if s.sameMarks > 0 {
 		w.B = append(w.B, s.oldMarks...)
-		prev = s.marks[s.sameMarks-1]
+		last := &s.marks[s.sameMarks-1]
+		prev.time = last.time
+		prev.follow(last)
 	}
 	for i := s.sameMarks; i < len(s.marks); i++ {
 		k := &s.marks[i]
 		w.Varint(int64(k.time - prev.time)) // of the first, all of it
 		w.Fixed48(k.hash)
 		mask := uint(0)
-		for f := range fAgent {
-			if k.f[f] != 0 {
-				mask |= 1 << f
-			}
-		}
-		for f := fAgent; f < fields; f++ {
+		for f := range k.f {
 			if k.f[f] != prev.f[f] {
 				mask |= 1 << f
 			}
@@ -275,7 +324,8 @@ func (s *state) encode(b []byte) []byte {
 		for ; mask != 0; mask &= mask - 1 {
 			w.Uvarint(uint64(k.f[bits.TrailingZeros(mask)]))
 		}
-		prev.time, prev.f = k.time, k.f
+		prev.time = k.time
+		prev.follow(k)
 	}
 
 	w.Fixed64(top)
@@ -299,11 +349,14 @@ func (s *state) encode(b []byte) []byte {
 	return w.B
 }
 
-// decode reads b into s; strings point into b.
-func (s *state) decode(b []byte) {
-	flags, end := peek(b)
+// decode reads b into s; strings point into b. After an error s is of no use.
+func (s *state) decode(b []byte) error {
+	flags, end, err := head(b)
+	if err != nil {
+		return err
+	}
 	s.bot, s.end = flags&stateBot != 0, end
-	r := compact.Reader{B: b[10:]}
+	r := compact.Reader{B: b[10:], Bad: flags>>stateFlags != 0}
 	s.visitor = event.VisitorID(r.String())
 	from := r.B
 	s.strings = r.Strings(s.strings)
@@ -319,44 +372,51 @@ func (s *state) decode(b []byte) {
 		*k = mark{}
 		if prev != nil {
 			k.time = prev.time
-			copy(k.f[fAgent:], prev.f[fAgent:])
+			k.follow(prev)
 		}
 		k.time += event.Time(r.Varint())
 		k.hash = r.Fixed48()
 		head := r.Uvarint()
 		k.kind = kind(head & 31)
-		for mask := uint(head>>5) & (1<<fields - 1); mask != 0; mask &= mask - 1 {
+		mask := head >> 5
+		r.Bad = r.Bad || k.kind >= kinds || mask>>fields != 0 || prev != nil && !prev.before(k.time, k.hash)
+		for ; mask != 0 && !r.Bad; mask &= mask - 1 {
 			number := r.Uvarint()
 			if number > uint64(len(s.strings)) {
-				r.Bad, number = true, 0
+				return errDamaged
 			}
-			k.f[bits.TrailingZeros(mask)] = uint32(number)
+			k.f[bits.TrailingZeros64(mask)] = uint32(number)
 		}
 		prev = k
 	}
 	s.sameMarks = n
 	s.oldMarks = body(from, r.B, n)
+	if b[0] != version {
+		s.sameStrings, s.sameMarks = 0, 0 // not to be copied
+	}
 
 	top := r.Fixed64()
 	base := s.base()
 	start := base
 	for n := r.Count(); n > 0; n-- {
-		start += event.Time(r.Varint())
-		t := told{start: start, n: int32(r.Uvarint()), revision: top - r.Uvarint()}
-		t.at = int32(len(b) - len(r.B))
+		since, marks, behind := r.Varint(), r.Uvarint(), r.Uvarint()
+		t := told{start: start + event.Time(since), n: int32(marks), revision: top - behind, at: int32(len(b) - len(r.B))}
 		t.flags = r.Byte()
+		r.Bad = r.Bad || t.flags>>toldFlags != 0 || len(s.told) > 0 && t.start <= start
+		start = t.start
 		s.told = append(s.told, t)
 	}
 	for n := r.Count(); n > 0; n-- {
-		x := said{start: base + event.Time(r.Varint()), order: uint32(r.Uvarint()), hash: r.Fixed64()}
-		if int(x.order) > len(s.strings) {
-			r.Bad, x.order = true, 0
-		}
+		x := said{start: base + event.Time(r.Varint())}
+		order := r.Uvarint()
+		x.order, x.hash = uint32(order), r.Fixed64()
+		r.Bad = r.Bad || order == 0 || order > uint64(len(s.strings))
 		s.said = append(s.said, x)
 	}
-	if r.Bad {
-		panic("session: a state is damaged")
+	if r.Bad || len(r.B) > 0 {
+		return errDamaged
 	}
+	return nil
 }
 
 // drop forgets the sessions that ended before limit, with their marks and strings. The cuts must be up to date.

@@ -44,7 +44,7 @@ func Scenarios(t *testing.T, machine func(settings map[string]string) (Machine, 
 			if err != nil {
 				t.Fatal(err)
 			}
-			got, err := play(string(raw), machine)
+			got, _, err := play(string(raw), machine)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -79,8 +79,8 @@ func firstDifference(want, got string) string {
 	return "nothing"
 }
 
-// play runs a scenario and returns the file with its output as it really is.
-func play(text string, machine func(map[string]string) (Machine, error)) (string, error) {
+// play runs a scenario and returns the file with its output as it really is, and the run at its end.
+func play(text string, machine func(map[string]string) (Machine, error)) (string, *Run, error) {
 	settings := map[string]string{}
 	var run *Run
 	var clock event.Time
@@ -131,13 +131,13 @@ func play(text string, machine func(map[string]string) (Machine, error)) (string
 				}
 			}
 			if err != nil {
-				return "", fmt.Errorf("%q: %w", l, err)
+				return "", nil, fmt.Errorf("%q: %w", l, err)
 			}
 		}
 		if run == nil {
 			m, err := machine(settings)
 			if err != nil {
-				return "", err
+				return "", nil, err
 			}
 			run = New(m, nil)
 		}
@@ -148,7 +148,7 @@ func play(text string, machine func(map[string]string) (Machine, error)) (string
 		run.Statuses = append(run.Statuses, make([]table.Status, len(log))...)
 		before := len(run.Log) - len(log)
 		if err := run.Epoch(len(run.Log)-run.Next, commit); err != nil {
-			return "", err
+			return "", nil, err
 		}
 		for i, l := range sources {
 			if s := run.Statuses[before+i]; s != table.Accepted {
@@ -163,7 +163,7 @@ func play(text string, machine func(map[string]string) (Machine, error)) (string
 			}
 		}
 	}
-	return out.String(), nil
+	return out.String(), run, nil
 }
 
 func writeOutput(out *strings.Builder, o *flow.Output) {

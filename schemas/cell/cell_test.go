@@ -81,9 +81,17 @@ func lines(t fataler, conn clickhouse.Conn, query string) string {
 func compare(t fataler, conn clickhouse.Conn) {
 	t.Helper()
 	for _, c := range cell.Cells() {
+		view := c.Name
+		if c == cell.Funnel {
+			view = "funnel_with_bots"
+			want := lines(t, conn, "SELECT channel, count() FROM sessions WHERE NOT bot GROUP BY channel")
+			if got := lines(t, conn, "SELECT channel, sum(sessions) FROM funnel GROUP BY channel"); got != want {
+				t.Fatalf("funnel has, by channel,\n%s\nand should have\n%s", got, want)
+			}
+		}
 		want := lines(t, conn, c.Query("1"))
-		if got := lines(t, conn, "SELECT * FROM "+c.Name); got != want {
-			t.Fatalf("%s is\n%s\nand should be\n%s", c.Name, got, want)
+		if got := lines(t, conn, "SELECT * FROM "+view); got != want {
+			t.Fatalf("%s is\n%s\nand should be\n%s", view, got, want)
 		}
 	}
 }
@@ -126,7 +134,8 @@ func (s *shop) step(b *table.Batch) {
 	case 0:
 		v := event.VisitorID(s.pick("visitor", "a", "b", "c"))
 		n := table.Session{Visitor: v, Start: s.at("start"), Channel: s.pick("channel", "search", "mail"), Device: s.pick("device", "mobile", ""),
-			Stage: table.Stage(rapid.IntRange(1, 6).Draw(s.t, "stage")), Cart: s.maybe("cart"), Events: 3, Revision: s.revision}
+			Stage: table.Stage(rapid.IntRange(1, 6).Draw(s.t, "stage")), Cart: s.maybe("cart"), Events: 3,
+			Bot: rapid.Bool().Draw(s.t, "bot"), Revision: s.revision}
 		if rapid.Bool().Draw(s.t, "ordered") {
 			n.Order = n.Start.Add(time.Minute)
 		}

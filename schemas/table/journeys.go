@@ -49,6 +49,13 @@ type Journey struct {
 	Channel         string // where it was ordered
 	Total           float64
 	Currency        string
+	Value           Maybe  // Total in the reporting currency
+	ValueFrom       string // where Value is from: total, items, catalogue, unknown
+	RefundValue     Maybe  // RefundAmount in the reporting currency
+	Segment         string // of the customer, as Generation, HomeCountry and CustomerSince
+	Generation      string
+	HomeCountry     string
+	CustomerSince   event.Time
 	Warehouse       string
 	Country         string
 	Region          string
@@ -132,14 +139,28 @@ var Journeys = define(Schema{
 	col("channel", word, "Where it was ordered: web, app, store, phone, email.", func(r *Journey) string { return r.Channel }),
 	col("total", floats, "What the customer pays, in currency.", func(r *Journey) float64 { return r.Total }),
 	col("currency", word, "Currency, ISO 4217.", func(r *Journey) string { return r.Currency }),
+	col("value", maybe, "What the customer pays, in the reporting currency at the rate of the order's day; NULL: not known.",
+		func(r *Journey) Maybe { return r.Value }),
+	col("value_from", word, "Where value is from. total: the order says it. items: its lines added up. catalogue: the same, some at the catalogue's "+
+		"price, because the order tells none. unknown: there is no total, price or rate.", func(r *Journey) string { return r.ValueFrom }),
+	col("refund_value", maybe, "Money paid back, in the reporting currency at the rate of the order's day; NULL: nothing, or not known.",
+		func(r *Journey) Maybe { return r.RefundValue }),
+	col("segment", word, "The customer's segment, as it was when the journey last changed; empty: nobody is known; unknown: it is not told of that customer.",
+		func(r *Journey) string { return r.Segment }),
+	col("generation", word, "The customer's generation by year of birth: greatest (to 1927), silent (to 1945), boomer (to 1964), gen_x (to 1980), "+
+		"millennial (to 1996), gen_z (to 2012), alpha (to 2024); empty: nobody is known; unknown: it is not told of that customer.",
+		func(r *Journey) string { return r.Generation }),
+	col("home_country", word, "Country that the customer lives in; empty: nobody is known; unknown: it is not told of that customer.",
+		func(r *Journey) string { return r.HomeCountry }),
+	col("customer_since", when, "Day of the customer's first order, as far as it is told.", func(r *Journey) event.Time { return r.CustomerSince }),
 	col("warehouse", word, "Warehouse that packs the order.", func(r *Journey) string { return r.Warehouse }),
 	col("country", word, "Country shipped to, ISO 3166-1 alpha-2.", func(r *Journey) string { return r.Country }),
 	col("region", word, "Region shipped to.", func(r *Journey) string { return r.Region }),
 	list("items.product", text, "Products of the order, one element per line.",
 		items, func(i *event.Item) string { return string(i.Product) }),
-	list("items.category", word, "Their categories.",
+	list("items.category", word, "Their categories, as the order says, else as in the catalogue; unknown if neither tells.",
 		items, func(i *event.Item) string { return i.Category }),
-	list("items.brand", word, "Their brands.",
+	list("items.brand", word, "Their brands, as the order says, else as in the catalogue; unknown if neither tells.",
 		items, func(i *event.Item) string { return i.Brand }),
 	list("items.seller", word, "Who sells them.",
 		items, func(i *event.Item) string { return i.Seller }),

@@ -47,6 +47,7 @@ var (
 	int64s  = kind[int64]{name: "Int64", make: func() sink[int64] { return new(fixed[int64]) }}
 	uint32s = kind[uint32]{name: "UInt32", make: func() sink[uint32] { return new(fixed[uint32]) }}
 	uint64s = kind[uint64]{name: "UInt64", make: func() sink[uint64] { return new(fixed[uint64]) }}
+	maybe   = kind[Maybe]{name: "Nullable(Float64)", make: func() sink[Maybe] { return new(maybes) }}
 	floats  = kind[float64]{name: "Float64", make: func() sink[float64] { return new(fixed[float64]) }}
 )
 
@@ -88,6 +89,50 @@ const lastMoment = math.MaxInt64 / 1_000_000 // 2262-04-11
 
 func (c *moments) put(t event.Time) {
 	c.data = append(c.data, min(max(int64(t), 0), lastMoment))
+}
+
+// Maybe is a number that may not be known: then it is NULL.
+type Maybe struct {
+	Value float64
+	Known bool
+}
+
+// Known is a number that is known.
+func Known(v float64) Maybe { return Maybe{v, true} }
+
+// maybes holds numbers, and for each whether it is NULL.
+type maybes struct {
+	values fixed[float64]
+	nulls  fixed[uint8]
+}
+
+func (c *maybes) put(v Maybe) {
+	if v.Known {
+		c.values.put(v.Value)
+		c.nulls.put(0)
+		return
+	}
+	c.values.put(0)
+	c.nulls.put(1)
+}
+func (c *maybes) reset()                { c.values.reset(); c.nulls.reset() }
+func (c *maybes) bytes() int            { return c.values.bytes() + c.nulls.bytes() }
+func (c *maybes) prefix(*proto.Buffer)  {}
+func (c *maybes) slices(e []uint64) any { return cut(c.pointers(), e) }
+func (c *maybes) slice() any            { return c.pointers() }
+func (c *maybes) encode(o *Output) {
+	c.nulls.encode(o)
+	c.values.encode(o)
+}
+
+func (c *maybes) pointers() []*float64 {
+	all := make([]*float64, len(c.values.data))
+	for i := range all {
+		if c.nulls.data[i] == 0 {
+			all[i] = &c.values.data[i]
+		}
+	}
+	return all
 }
 
 // words holds strings of which few differ: a dictionary and an index per row. clickhouse-go's own column spends a reflection, an

@@ -13,12 +13,19 @@ type Session struct {
 	TrackerSession event.SessionID
 	Channel        string
 	Referrer       string // its host
+	TrafficSource  string // who sent the visitor
 	Campaign       string
 	Device         string
 	OS             string
 	Browser        string
 	Bot            bool
 	Country        string
+	Region         string
+	Category       string // of the products looked at
+	Segment        string // of the customer, as Generation, HomeCountry and CustomerSince
+	Generation     string
+	HomeCountry    string
+	CustomerSince  event.Time
 	Landing        string // path of the first page
 	Exit           string // path of the last page
 	Stage          Stage  // the deepest, visit to order
@@ -31,6 +38,7 @@ type Session struct {
 	Contact        event.Time
 	CheckoutStep   string // the last step named while in checkout
 	Events         uint32
+	PageViews      uint32
 	ProductViews   uint32
 	CartAdds       uint32
 	Orders         []event.OrderID // completed in this session, in order of time
@@ -60,12 +68,27 @@ var Sessions = define(Schema{
 	col("tracker_session", text, "The tracker's own id of the session.", func(r *Session) string { return string(r.TrackerSession) }),
 	col("channel", word, "Marketing channel that brought the visitor.", func(r *Session) string { return r.Channel }),
 	col("referrer", word, "Host of the page before the first.", func(r *Session) string { return r.Referrer }),
+	col("traffic_source", word, "Who sent the visitor: utm_source, else the network that a click id names, else the name of the site before; "+
+		"empty: nobody.", func(r *Session) string { return r.TrafficSource }),
 	col("campaign", word, "Campaign that brought the visitor.", func(r *Session) string { return r.Campaign }),
-	col("device", word, "Kind of device: desktop, mobile, tablet.", func(r *Session) string { return r.Device }),
+	col("device", word, "Kind of device: desktop, mobile, tablet, tv, bot or unknown.", func(r *Session) string { return r.Device }),
 	col("os", word, "Operating system.", func(r *Session) string { return r.OS }),
 	col("browser", word, "Browser.", func(r *Session) string { return r.Browser }),
 	col("bot", flag, "Whether the visitor is a machine.", func(r *Session) bool { return r.Bot }),
-	col("country", word, "Country, ISO 3166-1 alpha-2.", func(r *Session) string { return r.Country }),
+	col("country", word, "Country, ISO 3166-1 alpha-2, as the events say, else by the address; unknown if neither tells.",
+		func(r *Session) string { return r.Country }),
+	col("region", word, "Region in the country, as the events say, else by the address; unknown if neither tells.",
+		func(r *Session) string { return r.Region }),
+	col("category", word, "Category of most products that were looked at or put into the cart, of equals the one seen last; empty: none were; "+
+		"unknown: the catalogue does not have them.", func(r *Session) string { return r.Category }),
+	col("segment", word, "The customer's segment; empty: nobody logged in; unknown: it is not told of that customer.",
+		func(r *Session) string { return r.Segment }),
+	col("generation", word, "The customer's generation by year of birth: greatest (to 1927), silent (to 1945), boomer (to 1964), gen_x (to 1980), "+
+		"millennial (to 1996), gen_z (to 2012), alpha (to 2024); empty: nobody logged in; unknown: it is not told of that customer.",
+		func(r *Session) string { return r.Generation }),
+	col("home_country", word, "Country that the customer lives in; empty: nobody logged in; unknown: it is not told of that customer.",
+		func(r *Session) string { return r.HomeCountry }),
+	col("customer_since", when, "Day of the customer's first order, as far as it is told.", func(r *Session) event.Time { return r.CustomerSince }),
 	col("landing", text, "Path of the first page.", func(r *Session) string { return r.Landing }),
 	col("exit", text, "Path of the last page.", func(r *Session) string { return r.Exit }),
 	col("stage", stages.kind, "Deepest stage reached, visit to order. A session that went quiet there dropped off there.",
@@ -80,6 +103,8 @@ var Sessions = define(Schema{
 	col("checkout_step", word, "Last step named while in the checkout, such as address or payment.",
 		func(r *Session) string { return r.CheckoutStep }),
 	col("events", uint32s, "Events of the session.", func(r *Session) uint32 { return r.Events }),
+	col("page_views", uint32s, "Pages looked at: events of type page. A look at a product, a list or the cart that a shop tells instead of its page is not among them.",
+		func(r *Session) uint32 { return r.PageViews }),
 	col("product_views", uint32s, "Looks at products.", func(r *Session) uint32 { return r.ProductViews }),
 	col("cart_adds", uint32s, "Times that something was put into the cart.", func(r *Session) uint32 { return r.CartAdds }),
 	list("orders", text, "Orders completed in the session, in order of time.",

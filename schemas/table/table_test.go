@@ -104,7 +104,7 @@ func leaves(typ reflect.Type, path []int, visit func(path []int, name string)) {
 		f := typ.Field(i)
 		path := append(append([]int(nil), path...), i)
 		switch {
-		case f.Type.Kind() == reflect.Struct:
+		case f.Type.Kind() == reflect.Struct && f.Type != reflect.TypeFor[table.Maybe]():
 			leaves(f.Type, path, visit)
 		case f.Type.Kind() == reflect.Slice && f.Type.Elem().Kind() == reflect.Struct:
 			leaves(f.Type.Elem(), path, visit)
@@ -123,6 +123,8 @@ func set(v reflect.Value, path []int) {
 		v = v.Field(i)
 	}
 	switch v.Kind() {
+	case reflect.Struct:
+		v.Set(reflect.ValueOf(table.Known(3)))
 	case reflect.String:
 		switch v.Interface().(type) {
 		case table.Status:

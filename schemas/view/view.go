@@ -5,6 +5,7 @@ package view
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/afterclick/afterclick/schemas/cell"
@@ -49,7 +50,12 @@ func Views() []View {
 		views = append(views, latest(s))
 	}
 	for _, c := range cell.Cells() {
-		views = append(views, cells(c))
+		v := cells(c)
+		if c == cell.Funnel {
+			views = append(views, withBots(v))
+			v = withoutBots(v)
+		}
+		views = append(views, v)
 	}
 	return append(views, ledger(), sessionClicks(), knownSessions(), promises(), cases())
 }
@@ -78,6 +84,24 @@ func latest(s *table.Schema) View {
 }
 
 func never(expr string) string { return "nullIf(t." + expr + ", toDateTime64(0, 3, 'UTC'))" }
+
+// funnelWithBots is the view of the funnel's cells that leaves nothing out.
+const funnelWithBots = table.CellFunnel + "_with_bots"
+
+func withBots(v View) View {
+	v.Name = funnelWithBots
+	v.Comment += " Bots are among them, by the column bot; the view " + table.CellFunnel + " is without them."
+	return v
+}
+
+// withoutBots is what is meant by default: bots would make a funnel of anything.
+func withoutBots(v View) View {
+	isBot := func(c Column) bool { return c.Name == "bot" }
+	v.Columns = slices.DeleteFunc(slices.Clone(v.Columns), isBot)
+	v.Comment += " Sessions of bots are left out; " + funnelWithBots + " has them, too."
+	v.Query = "SELECT * EXCEPT (bot)\nFROM " + funnelWithBots + "\nWHERE NOT bot"
+	return v
+}
 
 func cells(c *cell.Cell) View {
 	v := View{Name: c.Name, Comment: c.Comment, Query: c.View()}

@@ -37,9 +37,9 @@ const (
 
 // NewProgress shows the progress of total records or, if that is not known and so 0, of records that arrive between two source
 // times. Out is usually os.Stderr, so that pipes stay clean.
-func NewProgress(out *os.File, total int64, from, to time.Time) *Progress {
+func NewProgress(out io.Writer, total int64, from, to time.Time) *Progress {
 	p := newProgress(out, total, from, to)
-	if term.IsTerminal(int(out.Fd())) {
+	if f, ok := out.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		p.every = barTook
 		p.bar = progressbar.NewOptions(barSteps,
 			progressbar.OptionSetWriter(out), progressbar.OptionSetWidth(30), progressbar.OptionSetPredictTime(true),
