@@ -61,11 +61,15 @@ type Config struct {
 	Partitions  int32
 	Replication int16
 
+	tellEvery time.Duration // how often a restore says how far it is; 0: every 5 s
+
 	SessionTimeout     time.Duration // until a dead instance's partitions go to others
 	TransactionTimeout time.Duration
 
 	// NewSession and NewJourney make the machines, one a lane.
 	NewSession, NewJourney func() Machine
+	// NewLocator makes what looks up addresses, one a lane; nil: nothing does.
+	NewLocator func() Locator
 	// Insert returns when all rows are durable, and retries until then.
 	Insert func(ctx context.Context, rows *table.Batch) error
 	Log    *slog.Logger

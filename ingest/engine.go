@@ -27,6 +27,7 @@ type Engine struct {
 	Metrics Metrics
 	sources []OpenSource
 	groups  map[string][]string // our groups with the topics that they read, of the parts that run
+	members map[string][]string // our groups with the names of our lanes in them, of the parts that run
 	quiet   []*atomic.Bool
 	counts  partitionCounts
 	ready   atomic.Bool
@@ -38,7 +39,7 @@ func New(cfg Config) (*Engine, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, fmt.Errorf("engine: %w", err)
 	}
-	e := &Engine{cfg: cfg, groups: map[string][]string{}}
+	e := &Engine{cfg: cfg, groups: map[string][]string{}, members: map[string][]string{}}
 	var err error
 	if e.sources, err = cfg.OpenSources(); err != nil {
 		return nil, fmt.Errorf("engine: %w", err)
@@ -75,9 +76,10 @@ func (e *Engine) Run(ctx context.Context) error {
 			return
 		}
 		for i := range lanes {
-			name := fmt.Sprintf("%s.%s-%d", e.group(part), e.cfg.Instance, i)
+			name := laneName(e.group(part), e.cfg.Instance, i)
 			quiet := &atomic.Bool{}
 			e.quiet = append(e.quiet, quiet)
+			e.members[e.group(part)] = append(e.members[e.group(part)], name)
 			group.Go(func() error { return e.keepRunning(ctx, name, quiet, run) })
 		}
 	}
@@ -126,11 +128,17 @@ func guard(run func() error) (err error) {
 	return run()
 }
 
-func (e *Engine) lane(name string, s *session, t task, quiet *atomic.Bool, reassign func(context.Context) error) *lane {
+// lane has the effects that do not depend on where records come from; link adds the others.
+func (e *Engine) lane(name string, t task, quiet *atomic.Bool) *lane {
 	return &lane{
 		name: name, task: t, well: func() { e.failing.Delete(name) }, waits: func(err error) { e.failing.Store(name, err) }, every: e.cfg.Epoch, most: e.cfg.EpochRecords, grace: e.cfg.Grace, metrics: &e.Metrics, log: e.cfg.Log, quiet: quiet,
-		do: effects{poll: s.poll, insert: e.cfg.Insert, commit: s.commit, abort: s.abort, lease: s.lease, reassign: reassign, now: time.Now, within: context.WithTimeout, rest: rest},
+		do: effects{insert: e.cfg.Insert, now: time.Now, within: context.WithTimeout, rest: rest},
 	}
+}
+
+func (l *lane) link(s *session, reassign func(context.Context) error) *lane {
+	l.do.poll, l.do.commit, l.do.abort, l.do.lease, l.do.reassign = s.poll, s.commit, s.abort, s.lease, reassign
+	return l
 }
 
 func (e *Engine) runRouter(ctx context.Context, name string, quiet *atomic.Bool) error {
@@ -174,22 +182,30 @@ func (e *Engine) runRouter(ctx context.Context, name string, quiet *atomic.Bool)
 		}
 		return nil
 	}
-	return e.lane(name, s, t, quiet, reassign).run(ctx)
+	return e.lane(name, t, quiet).link(s, reassign).run(ctx)
 }
 
-func (e *Engine) runSessions(ctx context.Context, name string, quiet *atomic.Bool) error {
+func (e *Engine) sessionTopics() keyedTopics {
 	t := keyedTopics{input: e.cfg.clicks(), carries: []event.Topic{event.Clickstream}, changelog: e.cfg.Topics.SessionStates,
 		messages: e.cfg.Topics.Journeys, messagePartitions: e.counts[e.cfg.Topics.Journeys]}
 	if e.cfg.KeyedByVisitor {
 		t.direct = event.Clickstream
 	}
-	return e.runMachine(ctx, name, PartSessions, t, e.cfg.NewSession(), quiet)
+	return t
+}
+
+func (e *Engine) runSessions(ctx context.Context, name string, quiet *atomic.Bool) error {
+	return e.runMachine(ctx, name, PartSessions, e.sessionTopics(), e.cfg.NewSession(), quiet)
 }
 
 func (e *Engine) runJourneys(ctx context.Context, name string, quiet *atomic.Bool) error {
 	t := keyedTopics{input: e.cfg.Topics.Journeys, carries: []event.Topic{event.Orders, event.Deliveries, event.Reviews, event.Touches},
 		changelog: e.cfg.Topics.JourneyStates}
 	return e.runMachine(ctx, name, PartJourneys, t, e.cfg.NewJourney(), quiet)
+}
+
+func (e *Engine) restorer(group string, topics keyedTopics) *restorer {
+	return &restorer{cfg: &e.cfg, group: group, topics: topics, metrics: &e.Metrics, log: e.cfg.Log, sources: e.cfg.feeding(topics.input), budget: state.NewBudget(e.cfg.StateMemory)}
 }
 
 // runMachine runs a lane of a machine.
@@ -203,11 +219,11 @@ func (e *Engine) runMachine(ctx context.Context, name, part string, topics keyed
 	ctx, cancel := context.WithCancel(ctx)
 	t := newKeyed(&e.cfg, &e.Metrics, topics, m)
 	defer func() { t.gauges.report(gauges{}, &e.Metrics) }()
-	r := &restorer{cfg: &e.cfg, group: group, topics: topics, metrics: &e.Metrics, log: e.cfg.Log, sources: e.cfg.feeding(topics.input), budget: state.NewBudget(e.cfg.StateMemory)}
+	r := e.restorer(group, topics)
 	a := newAssignment(s, t, r)
 	defer a.close()
 	defer cancel()
-	return e.lane(name, s, t, quiet, a.apply).run(ctx)
+	return e.lane(name, t, quiet).link(s, a.apply).run(ctx)
 }
 
 // Failing returns the lanes that cannot work, with the error that stopped each last.

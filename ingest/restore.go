@@ -62,7 +62,8 @@ func (r *restorer) restore(ctx context.Context, id int32) (*partition, error) {
 // attempt also returns the group's offset.
 func (r *restorer) attempt(ctx context.Context, id int32) (_ *partition, offset int64, err error) {
 	begin := time.Now()
-	store, from, err := r.open(ctx, id)
+	held := heldSet{}
+	store, from, err := r.open(ctx, id, held)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -93,9 +94,10 @@ func (r *restorer) attempt(ctx context.Context, id int32) (_ *partition, offset 
 	if err := client.ProduceSync(ctx, mark).FirstErr(); err != nil {
 		return nil, 0, fmt.Errorf("write a barrier: %w", err)
 	}
-	c := newReplay(r.topics, r.group, id, store, from > 0, position{Version: positionVersion, Generation: r.cfg.Generation, Clock: clock{topics: r.sources}})
+	c := newReplay(r.topics, r.group, id, store, from > 0, held, position{Version: positionVersion, Generation: r.cfg.Generation, Clock: clock{topics: r.sources}})
 	c.logged.At = begin
-	done, read, told := false, 0, begin
+	done, read, at, told := false, 0, int64(-1), begin
+	first := int64(-1) // where reading really began
 	for !done {
 		fetches := client.PollFetches(ctx)
 		if err := fetches.Err0(); err != nil {
@@ -106,17 +108,21 @@ func (r *restorer) attempt(ctx context.Context, id int32) (_ *partition, offset 
 		}
 		for it := fetches.RecordIter(); !it.Done(); {
 			rec := it.Next()
-			read++
+			if read++; first < 0 {
+				first = rec.Offset
+			}
+			at = rec.Offset
 			if err := c.take(rec); err != nil {
 				return nil, 0, err
 			}
 			// Not: until our barrier is read. Compaction removes it when another restore has written one after it.
 			done = done || rec.Offset >= mark.Offset
 		}
-		if now := time.Now(); now.Sub(told) > 5*time.Second {
+		if now := time.Now(); now.Sub(told) > cmp.Or(r.cfg.tellEvery, 5*time.Second) && !done {
 			told = now
-			r.log.Info("restoring", "topic", r.topics.changelog, "partition", id, "records", read, "states", store.Len(),
-				"of", mark.Offset, "seconds", int(now.Sub(begin).Seconds()))
+			share, left := restoring(first, at, mark.Offset, now.Sub(begin))
+			r.log.Info("restoring", "topic", r.topics.changelog, "partition", id, "states", store.Len(), "records", read,
+				"percent", int(100*share), "left", left)
 		}
 	}
 	offset, committed, err := r.committed(ctx, client, id)
@@ -136,8 +142,17 @@ func (r *restorer) attempt(ctx context.Context, id int32) (_ *partition, offset 
 	return p, offset, err
 }
 
-// open returns the states of the local store, and where to read on in the changelog.
-func (r *restorer) open(ctx context.Context, id int32) (*state.Store, int64, error) {
+// restoring tells which share of the offsets of a changelog is read, and how long the rest will take.
+func restoring(first, at, end int64, took time.Duration) (share float64, left time.Duration) {
+	if first < 0 || end <= first {
+		return 0, 0
+	}
+	share = min(1, float64(at-first+1)/float64(end-first+1))
+	return share, time.Duration(float64(took) * (1 - share) / share).Round(time.Second)
+}
+
+// open returns the states of the local store, and where to read on in the changelog. What is held back of them goes to held.
+func (r *restorer) open(ctx context.Context, id int32, held heldSet) (*state.Store, int64, error) {
 	if r.cfg.StateDir == "" {
 		return state.New(), 0, nil
 	}
@@ -149,7 +164,14 @@ func (r *restorer) open(ctx context.Context, id int32) (*state.Store, int64, err
 	topic, admin := r.topics.changelog, kadm.NewClient(client)
 	o := state.Options{
 		Dir:   filepath.Join(r.cfg.StateDir, fmt.Sprintf("%s-%d", topic, id)),
-		Every: r.cfg.Checkpoint, Budget: r.budget, Check: checkKept, Log: r.log,
+		Every: r.cfg.Checkpoint, Budget: r.budget, Log: r.log,
+		Check: func(key, kept []byte) error {
+			err := checkKept(key, kept)
+			if err == nil {
+				held.note(state.Hash(key), kept)
+			}
+			return err
+		},
 	}
 	meta, err := admin.Metadata(ctx, topic)
 	if err == nil {
@@ -209,6 +231,9 @@ func (r *restorer) committed(ctx context.Context, client *kgo.Client, id int32) 
 		}
 		if err == nil {
 			return o.At, ok && o.At >= 0, nil
+		}
+		if errors.Is(err, kerr.GroupIDNotFound) { // nobody has joined it yet
+			return 0, false, nil
 		}
 		if !errors.Is(err, kerr.UnstableOffsetCommit) {
 			return 0, false, fmt.Errorf("read the offsets of group %s: %w", r.group, err)

@@ -1,8 +1,12 @@
 package ingest
 
 import (
+	"bytes"
 	"context"
 	"log/slog"
+	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -66,5 +70,55 @@ func TestRestoreWhoseBarrierIsCompacted(t *testing.T) {
 	r := &restorer{cfg: &cfg, group: "g", topics: keyedTopics{input: "in", changelog: "state"}, metrics: &Metrics{}, log: cfg.Log}
 	if _, err := r.restore(ctx, 0); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// Whoever waits for a restore sees how far it is.
+func TestRestoreTellsProgress(t *testing.T) {
+	s := newLocalShop(t)
+	s.feed(10_000, 9000)
+	cfg := s.config("a")
+	cfg.StateDir, cfg.StateMemory, cfg.EpochRecords = "", 0, 1000
+	e, stop := s.start(cfg)
+	s.caughtUp(e)
+	stop()
+	var said bytes.Buffer
+	cfg.Kafka = append(cfg.Kafka, kgo.FetchMaxPartitionBytes(1<<10)) // an epoch at a time
+	cfg.Log, cfg.tellEvery = slog.New(slog.NewTextHandler(&said, nil)), time.Nanosecond
+	r := &restorer{cfg: &cfg, group: "afterclick.sessions", topics: keyedTopics{input: "afterclick.clicks", changelog: "afterclick.sessions.state"},
+		metrics: &Metrics{}, log: cfg.Log, sources: []string{"clickstream"}}
+	p, err := r.restore(context.Background(), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.store.Close()
+	var percents []int
+	for line := range strings.Lines(said.String()) {
+		var percent, left, states string
+		for word := range strings.FieldsSeq(line) {
+			key, value, _ := strings.Cut(word, "=")
+			switch key {
+			case "percent":
+				percent = value
+			case "left":
+				left = value
+			case "states":
+				states = value
+			}
+		}
+		if !strings.Contains(line, "msg=restoring") {
+			continue
+		}
+		n, err := strconv.Atoi(percent)
+		if _, bad := time.ParseDuration(left); err != nil || bad != nil || states == "" || n < 0 || n > 100 {
+			t.Errorf("a line that says nothing: %s", line)
+		}
+		percents = append(percents, n)
+	}
+	if len(percents) < 2 || !slices.IsSorted(percents) || percents[0] > 90 {
+		t.Errorf("it was %v percent:\n%s", percents, said.String())
+	}
+	if !strings.Contains(said.String(), "msg=restored") {
+		t.Errorf("it does not say that it is done:\n%s", said.String())
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/pprof"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -37,6 +38,11 @@ func Check(p *pipeline.Pipeline) Health {
 			problem("lane %s: %v", lane, err)
 		}
 	}
+	if p.Lookups != nil {
+		for _, err := range p.Lookups.Problems() {
+			problem("enrich: %v: what was known before stays", err)
+		}
+	}
 	if p.Writer != nil {
 		if since := p.Writer.Counts().FailingSince; !since.IsZero() && time.Since(since) > outageAfter {
 			problem("ClickHouse takes no rows since %s: reading is paused, nothing is lost", since.UTC().Format(time.RFC3339))
@@ -47,10 +53,12 @@ func Check(p *pipeline.Pipeline) Health {
 }
 
 // Handler serves the pages of an instance.
-func Handler(p *pipeline.Pipeline) http.Handler {
+func Handler(p *pipeline.Pipeline) http.Handler { return pages(p, func() Health { return Check(p) }) }
+
+func pages(p *pipeline.Pipeline, check func() Health) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /health", func(w http.ResponseWriter, _ *http.Request) {
-		h := Check(p)
+		h := check()
 		w.Header().Set("Content-Type", "application/json")
 		if !h.OK {
 			w.WriteHeader(http.StatusServiceUnavailable)
@@ -69,18 +77,42 @@ func Handler(p *pipeline.Pipeline) http.Handler {
 	return mux
 }
 
+// Server answers for an instance, whose Pipeline changes with the generation of the tables.
+type Server struct {
+	Addr    net.Addr
+	handler atomic.Pointer[http.Handler]
+	last    *pipeline.Pipeline
+}
+
+// Show says whose pages are served from now on, or why nothing runs.
+func (s *Server) Show(p *pipeline.Pipeline, problem error) {
+	check := func() Health { return Check(p) }
+	if problem != nil {
+		check = func() Health { return Health{Problems: []string{problem.Error()}} }
+	}
+	if p != nil {
+		s.last = p
+	}
+	h := pages(s.last, check)
+	s.handler.Store(&h)
+}
+
 // Serve answers at the address until ctx ends. It returns once it listens, or cannot.
-func Serve(ctx context.Context, address string, p *pipeline.Pipeline) (net.Addr, error) {
+func Serve(ctx context.Context, address string) (*Server, error) {
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
 		return nil, fmt.Errorf("admin.address: %w", err)
 	}
-	server := &http.Server{Handler: Handler(p), ReadHeaderTimeout: 5 * time.Second}
+	s := &Server{Addr: listener.Addr(), last: &pipeline.Pipeline{}}
+	s.Show(s.last, nil)
+	server := &http.Server{ReadHeaderTimeout: 5 * time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		(*s.handler.Load()).ServeHTTP(w, r)
+	})}
 	context.AfterFunc(ctx, func() { server.Close() })
 	go func() {
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			listener.Close()
 		}
 	}()
-	return listener.Addr(), nil
+	return s, nil
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"github.com/afterclick/afterclick/deploy/lookup"
 	"github.com/afterclick/afterclick/deploy/pipeline"
 )
 
@@ -21,6 +22,7 @@ func registry(p *pipeline.Pipeline) *prometheus.Registry {
 	}
 	count := func(n *atomic.Int64) func() float64 { return func() float64 { return float64(n.Load()) } }
 	seconds := func(n *atomic.Int64) func() float64 { return func() float64 { return float64(n.Load()) / 1e9 } }
+	gauge("generation", "Generation of the tables that this instance writes to; afterclick rebuild makes the next.", func() float64 { return float64(p.Generation) })
 	if p.Engine != nil {
 		m := &p.Engine.Metrics
 		counter("records_read_total", "Records read from source topics and from our own.", nil, count(&m.Read))
@@ -30,6 +32,7 @@ func registry(p *pipeline.Pipeline) *prometheus.Registry {
 		}
 		counter("dead_letters_total", "Records that were refused; the table dead_letters says why.", nil, count(&m.Refused))
 		counter("wrong_keys_total", "Of them, those whose key contradicts keyed_by: visitor.", nil, count(&m.WrongKeys))
+		counter("waits_total", "Times that a record could not be read because something else, such as a schema registry, was away.", nil, count(&m.Waits))
 		counter("epochs_total", "Epochs that were committed.", nil, count(&m.Epochs))
 		counter("epochs_aborted_total", "Epochs that were dropped and replayed.", nil, count(&m.Aborted))
 		counter("lane_restarts_total", "Lanes that began anew after an error.", nil, count(&m.Restarts))
@@ -40,6 +43,19 @@ func registry(p *pipeline.Pipeline) *prometheus.Registry {
 		gauge("states", "Keyed states of this instance's partitions.", count(&m.States))
 		gauge("state_bytes", "Memory that holds them.", count(&m.StateBytes))
 		gauge("states_held", "States with changes that no row shows yet.", count(&m.Held))
+	}
+	if l := p.Lookups; l != nil {
+		for i, c := range l.Counts() {
+			name := prometheus.Labels{"lookup": c.Name}
+			of := func() lookup.Count { return l.Counts()[i] }
+			counter("lookups_found_total", "Questions to a lookup that it could answer.", name, func() float64 { return float64(of().Found) })
+			counter("lookups_unknown_total", "Questions to a lookup that it could not answer.", name, func() float64 { return float64(of().Unknown) })
+			r.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "afterclick", Name: "lookup_entries", ConstLabels: name,
+				Help: "Entries of a lookup; of places, nodes."}, func() float64 { return float64(of().Entries) }))
+			r.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "afterclick", Name: "lookup_bytes", ConstLabels: name,
+				Help: "Memory of a lookup, about."}, func() float64 { return float64(of().Bytes) }))
+		}
+		counter("lookup_bad_records_total", "Records of lookups' topics that are of no use; the log says why.", nil, count(&l.BadRecords))
 	}
 	if p.Writer != nil {
 		w := p.Writer

@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"time"
 
 	"github.com/afterclick/afterclick/deploy/config"
+	"github.com/afterclick/afterclick/deploy/pipeline"
+	"github.com/afterclick/afterclick/schemas/migrate"
 )
 
 type checkCommand struct {
@@ -16,7 +19,7 @@ type checkCommand struct {
 
 func (checkCommand) Help() string {
 	return `Looks at the configuration, Kafka (brokers, topics, partitions, rights), ClickHouse (version, database, rights,
-clock, disk) and the data folder, and says in a line each what is there, what is missing, and what to do.
+clock, disk), the data folder and what enrich names, and says in a line each what is there, what is missing, and what to do.
 It changes nothing. The exit code is 1 if something must be done before afterclick can run.`
 }
 
@@ -57,7 +60,8 @@ func (k *checkCommand) Run(ctx context.Context, a *app) error {
 	for _, name := range c.Ignored {
 		all.add(worth, "configuration", "%s in the environment names no key and is ignored", name)
 	}
-	for _, look := range []func(context.Context, *config.Config, *report){checkKafka, checkClickHouse, checkData} {
+	c = checkGeneration(ctx, k.Timeout, c, &all)
+	for _, look := range []func(context.Context, *config.Config, *report){checkKafka, checkClickHouse, checkData, checkEnrich} {
 		looking, cancel := context.WithTimeout(ctx, k.Timeout)
 		look(looking, c, &all)
 		cancel()
@@ -78,6 +82,31 @@ func (k *checkCommand) Run(ctx context.Context, a *app) error {
 		return silent{fmt.Errorf("%d things are wrong", bad)}
 	}
 	return nil
+}
+
+// checkGeneration returns the configuration of the current generation, as far as it can be found out.
+func checkGeneration(ctx context.Context, timeout time.Duration, c *config.Config, r *report) *config.Config {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	conn, all, err := pipeline.Generations(ctx, c)
+	if err != nil {
+		return c // what is wrong is told with the rest
+	}
+	defer conn.Close()
+	const about = "generation"
+	current, last := all.Current(), all.Last()
+	at := c.At(current.Number)
+	if err := at.Adopt(current.Settings); err != nil {
+		r.add(wrong, about, "%d: %v", current.Number, err)
+	}
+	r.add(fine, about, "%d of the tables, in database %s, topics and groups begin with %s", current.Number, at.ClickHouse.Database, at.Kafka.Prefix)
+	for _, d := range c.Differ(current.Settings) {
+		r.add(worth, about, "%s, which is used: afterclick rebuild makes tables with the other", d)
+	}
+	if last.Number > current.Number && (last.State == migrate.Building || last.State == migrate.Switching) {
+		r.add(worth, about, "%d is being built, noted %s ago; afterclick rebuild goes on with it", last.Number, last.Age.Round(time.Second))
+	}
+	return at
 }
 
 // checkData tries to write to the data folder, without leaving anything there.
@@ -107,4 +136,36 @@ func checkData(_ context.Context, c *config.Config, r *report) {
 		return
 	}
 	r.add(fine, about, "%s can be written", at)
+}
+
+// checkEnrich reads what is known besides the events, files and topics, as a start would.
+func checkEnrich(ctx context.Context, c *config.Config, r *report) {
+	const about = "enrich"
+	known, err := pipeline.Lookups(c, slog.New(slog.DiscardHandler))
+	if err != nil {
+		r.add(wrong, about, "%v", err)
+		return
+	}
+	defer known.Close()
+	for _, line := range known.Describe() {
+		r.add(fine, about, "%s", line)
+	}
+	if c.Enrich.Products.Topic == "" && c.Enrich.Customers.Topic == "" {
+		return
+	}
+	switch err := known.Load(ctx); {
+	case errors.Is(err, context.DeadlineExceeded):
+		r.add(worth, about, "the topics are longer than can be read in this time; a start reads them to their end first")
+	case err != nil:
+		r.add(wrong, about, "%v", err)
+	default:
+		for _, n := range known.Counts() {
+			if n.Name == "products" && c.Enrich.Products.Topic != "" || n.Name == "customers" && c.Enrich.Customers.Topic != "" {
+				r.add(fine, about, "%d %s by the topic", n.Entries, n.Name)
+			}
+		}
+	}
+	if n := known.BadRecords.Load(); n > 0 {
+		r.add(worth, about, "%d records of the topics are of no use; afterclick run logs why", n)
+	}
 }

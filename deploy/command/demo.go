@@ -99,12 +99,19 @@ func (d *demoCommand) Run(ctx context.Context, a *app) (err error) {
 	if err := send.CreateTopics(ctx, to, demoPartitions, 1); err != nil {
 		return err
 	}
-	log := logger(c, a.err)
-	p, err := pipeline.New(ctx, c, nil, log)
-	if err != nil {
-		return err
+	if h.shop != nil {
+		if err := know(ctx, c, dir, h.shop); err != nil {
+			return err
+		}
 	}
-	defer func() { err = errors.Join(err, p.Close()) }()
+	log := logger(c, a.err)
+	ready := make(chan *pipeline.Pipeline, 1)
+	follower := pipeline.Follower{Log: log, Config: c, Show: func(p *pipeline.Pipeline, _ error) {
+		select {
+		case ready <- p: // the first is waited for
+		default:
+		}
+	}}
 
 	// The pipeline is stopped before what it stands on.
 	running, stop := context.WithCancel(ctx)
@@ -115,7 +122,13 @@ func (d *demoCommand) Run(ctx context.Context, a *app) (err error) {
 			err = e
 		}
 	}()
-	group.Go(func() error { return p.Run(running) })
+	group.Go(func() error { return follower.Run(running) })
+	var p *pipeline.Pipeline
+	select {
+	case p = <-ready:
+	case <-running.Done():
+		return ctx.Err()
+	}
 
 	past, rest := split(h.records, event.TimeOf(h.to))
 	if fed.Done {

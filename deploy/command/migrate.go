@@ -3,7 +3,9 @@ package command
 import (
 	"context"
 	"fmt"
+	"slices"
 
+	"github.com/afterclick/afterclick/deploy/pipeline"
 	"github.com/afterclick/afterclick/schemas/access"
 	"github.com/afterclick/afterclick/schemas/migrate"
 )
@@ -27,7 +29,15 @@ func (m migrateCommand) Run(ctx context.Context, a *app) error {
 		return err
 	}
 	if m.PrintReaders {
-		_, err := fmt.Fprint(a.out, access.Script(c.ClickHouse.Database))
+		// The views read the current generation's tables, and will read those that a rebuild makes next.
+		public, current := c.ClickHouse.Database, uint16(1)
+		next := current + 1
+		if conn, all, err := pipeline.Generations(ctx, c); err == nil {
+			current, next = all.Current().Number, all.Last().Number+1
+			conn.Close()
+		}
+		databases := slices.Compact([]string{public, migrate.DatabaseOf(public, current), migrate.DatabaseOf(public, next)})
+		_, err := fmt.Fprint(a.out, access.Script(databases...))
 		return err
 	}
 	o, err := c.ClickHouse.Options()
@@ -41,6 +51,10 @@ func (m migrateCommand) Run(ctx context.Context, a *app) error {
 	for _, step := range report.Applied {
 		fmt.Fprintf(a.out, "applied %d: %s\n", step.Version, step.Name)
 	}
-	fmt.Fprintf(a.out, "database %s is up to date, with %d views\n", report.Database, report.Views)
+	of := ""
+	if report.Generation > 1 {
+		of = fmt.Sprintf(" of generation %d of the tables, which are in %s", report.Generation, migrate.DatabaseOf(report.Database, report.Generation))
+	}
+	fmt.Fprintf(a.out, "database %s is up to date, with %d views%s\n", report.Database, report.Views, of)
 	return nil
 }

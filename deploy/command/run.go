@@ -26,7 +26,8 @@ type runCommand struct {
 
 func (runCommand) Help() string {
 	return `Runs until it is told to stop (SIGTERM, Ctrl-C), and then finishes the epoch at hand. Start it as often as you like: instances share
-the work, each with a data_dir of its own. The tables must be there (afterclick migrate); afterclick check says what is missing.`
+the work, each with a data_dir of its own. The tables must be there (afterclick migrate); afterclick check says what is missing.
+When afterclick rebuild has made a new generation of the tables, it goes on with that, and with the settings that it is made with.`
 }
 
 // gcPercent is lower than Go's default: most of our memory is states and columns, which the collector need not look into, so that
@@ -44,11 +45,33 @@ func (r *runCommand) Run(ctx context.Context, a *app) (err error) {
 		return err
 	}
 	log := logger(c, a.err)
-	p, err := pipeline.New(ctx, c, r.Parts, log)
-	if err != nil {
-		return err
-	}
-	defer p.Close()
+	running, finish := context.WithCancel(ctx)
+	defer finish()
+	var page *admin.Server
+	var now *pipeline.Pipeline
+	ended := func() {} // for what watches the last pipeline shown
+	f := pipeline.Follower{Config: c, Parts: r.Parts, Log: log, Show: func(p *pipeline.Pipeline, err error) {
+		if page != nil {
+			page.Show(p, err)
+		}
+		ended()
+		if p == nil {
+			return
+		}
+		var showing context.Context
+		showing, ended = context.WithCancel(running)
+		log.Info("running", "parts", r.Parts, "kafka", c.Kafka.Brokers, "clickhouse", c.ClickHouse.Database, "generation", p.Generation, "admin", c.Admin.Address)
+		if now = p; p.Engine != nil {
+			go logProgress(showing, p, log)
+		}
+		if r.Once {
+			go func() {
+				if awaitDone(showing, p, log) {
+					finish()
+				}
+			}()
+		}
+	}}
 	stop, err := r.profiles.start()
 	if err != nil {
 		return err
@@ -58,31 +81,20 @@ func (r *runCommand) Run(ctx context.Context, a *app) (err error) {
 		debug.SetGCPercent(gcPercent)
 	}
 	if c.Admin.Address != "" {
-		if _, err := admin.Serve(ctx, c.Admin.Address, p); err != nil {
+		if page, err = admin.Serve(ctx, c.Admin.Address); err != nil {
 			return err
 		}
 	}
-	log.Info("running", "parts", r.Parts, "kafka", c.Kafka.Brokers, "clickhouse", c.ClickHouse.Database, "admin", c.Admin.Address)
-	if p.Engine != nil {
-		go logProgress(ctx, p, log)
-	}
-	running, finish := context.WithCancel(ctx)
-	defer finish()
-	if r.Once {
-		go func() {
-			awaitDone(running, p, log)
-			finish()
-		}()
-	}
-	if err := p.Run(running); err != nil {
+	defer func() { ended() }()
+	if err := f.Run(running); err != nil {
 		return err
 	}
-	log.Info("stopped", totals(p)...)
+	log.Info("stopped", totals(now)...)
 	return nil
 }
 
-// awaitDone returns when everything is in the tables, or ctx has ended.
-func awaitDone(ctx context.Context, p *pipeline.Pipeline, log *slog.Logger) {
+// awaitDone returns when everything is in the tables, or, with false, ctx has ended.
+func awaitDone(ctx context.Context, p *pipeline.Pipeline, log *slog.Logger) bool {
 	for ctx.Err() == nil {
 		done, err := p.Done(ctx)
 		switch {
@@ -91,7 +103,7 @@ func awaitDone(ctx context.Context, p *pipeline.Pipeline, log *slog.Logger) {
 				m := &p.Engine.Metrics
 				log.Info("everything is in the tables", "states", m.States.Load(), "state_bytes", m.StateBytes.Load())
 			}
-			return
+			return true
 		case err != nil && ctx.Err() == nil:
 			log.Warn("cannot tell whether everything is in the tables, asking again", "error", err)
 		}
@@ -100,11 +112,12 @@ func awaitDone(ctx context.Context, p *pipeline.Pipeline, log *slog.Logger) {
 		case <-ctx.Done():
 		}
 	}
+	return false
 }
 
 // totals are what an instance did, to be logged when it stops.
 func totals(p *pipeline.Pipeline) []any {
-	if p.Engine == nil {
+	if p == nil || p.Engine == nil {
 		return nil
 	}
 	m, w := &p.Engine.Metrics, p.Writer.Counts()

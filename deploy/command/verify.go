@@ -17,6 +17,7 @@ import (
 
 	"github.com/afterclick/afterclick/deploy/config"
 	"github.com/afterclick/afterclick/deploy/local"
+	"github.com/afterclick/afterclick/deploy/pipeline"
 	"github.com/afterclick/afterclick/ingest/verify"
 	"github.com/afterclick/afterclick/schemas/migrate"
 )
@@ -70,6 +71,9 @@ func (k *verifyCommand) verify(ctx context.Context, a *app) (r *verify.Report, e
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, done()) }()
+	if c, err = pipeline.Now(ctx, c); err != nil {
+		return nil, err
+	}
 	options, err := c.ClickHouse.Options()
 	if err != nil {
 		return nil, err

@@ -95,6 +95,7 @@ func (c *Config) Engine() (ingest.Config, error) {
 	if c.States.Checkpoint > 0 {
 		e.StateDir, e.StateMemory, e.Checkpoint = filepath.Join(c.DataDir, "states"), int64(c.States.Memory), time.Duration(c.States.Checkpoint)
 	}
+	e.Generation = max(1, c.Generation)
 	e.Partitions, e.Replication = int32(c.Topics.Partitions), int16(c.Topics.Replication)
 	return e, nil
 }

@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/afterclick/afterclick/deploy/config"
+	"github.com/afterclick/afterclick/deploy/lookup"
 	"github.com/afterclick/afterclick/ingest"
 	"github.com/afterclick/afterclick/processors/journey"
 	"github.com/afterclick/afterclick/processors/session"
@@ -32,16 +33,45 @@ const PartCells = "cells"
 // Parts are all parts that an instance can run, in the order of the flow.
 var Parts = append(slices.Clone(ingest.Parts), PartCells)
 
-// Pipeline is one instance: it owns its connections.
+// Pipeline is one instance on one generation of the tables: it owns its connections.
 type Pipeline struct {
-	Engine *ingest.Engine
-	Writer *writer.Writer
-	conn   clickhouse.Conn
-	cells  *cell.Refresher
+	Engine     *ingest.Engine
+	Writer     *writer.Writer
+	Generation uint16
+	Lookups    *lookup.Lookups // what the engine's machines ask; nil without an engine
+	conn       clickhouse.Conn
+	cells      *cell.Refresher
+	public     clickhouse.Conn // where the generations are noted; nil: not followed
 }
 
-// New connects and builds, but runs nothing. parts may be empty for all of them.
-func New(ctx context.Context, c *config.Config, parts []string, log *slog.Logger) (*Pipeline, error) {
+// New connects and builds on the current generation of the tables, but runs nothing. parts may be empty for all of them.
+func New(ctx context.Context, c *config.Config, parts []string, log *slog.Logger) (p *Pipeline, err error) {
+	public, g, err := Generations(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			public.Close()
+		}
+	}()
+	current := g.Current()
+	at, err := adopt(ctx, c, public, current, log)
+	if err != nil {
+		return nil, err
+	}
+	if p, err = open(ctx, at, parts, log); err != nil {
+		return nil, err
+	}
+	p.public = public
+	if err := p.shown(ctx, c); err != nil {
+		log.Warn("the views do not read the current generation of the tables; `afterclick migrate` writes them", "error", err)
+	}
+	return p, nil
+}
+
+// open builds on the generation of the configuration.
+func open(ctx context.Context, c *config.Config, parts []string, log *slog.Logger) (p *Pipeline, err error) {
 	if len(parts) == 0 {
 		parts = Parts
 	}
@@ -49,20 +79,21 @@ func New(ctx context.Context, c *config.Config, parts []string, log *slog.Logger
 	if err != nil {
 		return nil, err
 	}
-	p := &Pipeline{}
+	p = &Pipeline{Generation: c.Generation}
 	defer func() {
-		if p != nil && err != nil {
+		if err != nil {
 			p.Close()
+			p = nil
 		}
 	}()
 	if p.conn, err = clickhouse.Open(&options); err != nil {
-		return nil, fmt.Errorf("clickhouse.address: %w", err)
+		return p, fmt.Errorf("clickhouse.address: %w", err)
 	}
 	if err = ready(ctx, p.conn, c); err != nil {
-		return nil, err
+		return p, err
 	}
 	if p.Writer, err = writer.Open(writer.Config{Options: options, Logger: log}); err != nil {
-		return nil, err
+		return p, err
 	}
 	if slices.Contains(parts, PartCells) {
 		p.cells = &cell.Refresher{Conn: p.conn, Logger: log}
@@ -71,10 +102,15 @@ func New(ctx context.Context, c *config.Config, parts []string, log *slog.Logger
 	if len(own) == 0 {
 		return p, nil
 	}
-	if p.Engine, err = engine(c, own, p.Writer, log); err != nil {
-		return nil, err
+	asks := *c
+	if !slices.Contains(own, ingest.PartSessions) && !slices.Contains(own, ingest.PartJourneys) { // only addresses are looked up
+		asks.Enrich.Products, asks.Enrich.Customers = config.Products{}, config.Customers{}
 	}
-	return p, nil
+	if p.Lookups, err = Lookups(&asks, log); err != nil {
+		return p, err
+	}
+	p.Engine, err = engine(c, own, p.Writer, p.Lookups, log)
+	return p, err
 }
 
 // ready says what is missing in ClickHouse, and what to do.
@@ -86,6 +122,11 @@ func ready(ctx context.Context, conn clickhouse.Conn, c *config.Config) error {
 		}
 		return nil
 	}
+	return explain(ctx, c, err)
+}
+
+// explain says what a failure to ask ClickHouse may mean, and what to do.
+func explain(ctx context.Context, c *config.Config, err error) error {
 	const unknownDatabase = 81
 	said, answered := errors.AsType[*clickhouse.Exception](err)
 	switch {
@@ -99,7 +140,18 @@ func ready(ctx context.Context, conn clickhouse.Conn, c *config.Config) error {
 	return fmt.Errorf("cannot reach ClickHouse at %s: %w; is it running, and is clickhouse.address right? `afterclick check` tells more", c.ClickHouse.Address, err)
 }
 
-func engine(c *config.Config, parts []string, w *writer.Writer, log *slog.Logger) (*ingest.Engine, error) {
+// Lookups reads the files of enrich; the topics are read when the pipeline runs.
+func Lookups(c *config.Config, log *slog.Logger) (*lookup.Lookups, error) {
+	e, err := c.Engine()
+	if err != nil {
+		return nil, err
+	}
+	from := &c.Enrich
+	return lookup.Open(lookup.Config{Products: lookup.Source(from.Products), Customers: lookup.Source(from.Customers), RatesFile: from.Rates.File,
+		Currency: from.Currency, MMDBFile: from.MMDBFile, MaxEntries: from.MaxEntries, Kafka: e.Kafka, Log: log})
+}
+
+func engine(c *config.Config, parts []string, w *writer.Writer, known *lookup.Lookups, log *slog.Logger) (*ingest.Engine, error) {
 	e, err := c.Engine()
 	if err != nil {
 		return nil, err
@@ -112,6 +164,10 @@ func engine(c *config.Config, parts []string, w *writer.Writer, log *slog.Logger
 	visits.ByTracker = c.Session.By == config.ByTracker
 	orders := journey.Default
 	orders.Horizon = time.Duration(c.Horizon.Journey)
+	visits.Lookups, orders.Lookups = known, known
+	if c.Enrich.MMDBFile != "" {
+		e.NewLocator = known.Locator
+	}
 	if err := errors.Join(visits.Validate(), orders.Validate()); err != nil {
 		return nil, err
 	}
@@ -152,11 +208,23 @@ func instance(dir string) (string, error) {
 	return name, nil
 }
 
-// Run blocks until ctx ends and the epochs at hand are finished.
+// Run blocks until ctx ends and the epochs at hand are finished. ErrMoved: it ended because the tables have a new generation.
 func (p *Pipeline) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	if p.Engine != nil {
-		group.Go(func() error { return p.Engine.Run(ctx) })
+		group.Go(func() error {
+			if err := p.Lookups.Load(ctx); err != nil {
+				if ctx.Err() != nil {
+					return nil
+				}
+				return err
+			}
+			group.Go(func() error { return p.Lookups.Run(ctx) })
+			return p.Engine.Run(ctx)
+		})
+	}
+	if p.public != nil {
+		group.Go(func() error { return p.watch(ctx) })
 	}
 	if p.cells != nil {
 		group.Go(func() error {
@@ -190,11 +258,16 @@ func (p *Pipeline) Done(ctx context.Context) (bool, error) {
 // Close ends the connections. Run must have returned.
 func (p *Pipeline) Close() error {
 	var errs []error
+	if p.Lookups != nil {
+		p.Lookups.Close()
+	}
 	if p.Writer != nil {
 		errs = append(errs, p.Writer.Close())
 	}
-	if p.conn != nil {
-		errs = append(errs, p.conn.Close())
+	for _, conn := range []clickhouse.Conn{p.conn, p.public} {
+		if conn != nil {
+			errs = append(errs, conn.Close())
+		}
 	}
 	return errors.Join(errs...)
 }

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -49,12 +50,27 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
+	if settings := os.Getenv(rebuildEnv); settings != "" {
+		c, err := config.Load("", nil, strings.Split(settings, "\n"))
+		if err == nil {
+			err = runRebuild(c, os.Stderr)
+		}
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
 	flag.Parse()
 	if flag.Lookup("test.parallel").Value.String() == strconv.Itoa(runtime.GOMAXPROCS(0)) {
 		flag.Set("test.parallel", "8") // those that run side by side mostly wait: for brokers to start, for groups to miss a member
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	if summary != "" {
+		fmt.Println(summary)
+	}
+	os.Exit(code)
 }
+
+// summary is what a long run ends with, after all that the tests say.
+var summary string
 
 // kafka is a Kafka that a site stands on: how the test's own clients connect, and what an instance must be told.
 type kafka struct {
@@ -68,21 +84,33 @@ func brokers(list []string) kafka {
 
 const user, password = "afterclick", "a-password"
 
-// realKafka is one that kafkatest started: plain, or with SCRAM(user, password).
+// realKafka is one that kafkatest started: plain, with TLS, or with SCRAM(user, password).
 func realKafka(t *testing.T, c *kafkatest.Cluster) kafka {
 	t.Helper()
 	k := brokers(c.Brokers())
 	k.client = c.Client()
 	if ca := c.CAFile(); ca != "" {
+		k.settings = append(k.settings, "kafka.tls.enabled=true", "kafka.tls.ca_file="+ca)
+	}
+	if c.User() != "" {
 		file := filepath.Join(t.TempDir(), "password")
 		if err := os.WriteFile(file, []byte(password+"\n"), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		k.settings = append(k.settings, "kafka.tls.enabled=true", "kafka.tls.ca_file="+ca,
-			"kafka.sasl.mechanism=scram-sha-512", "kafka.sasl.user="+user, "kafka.sasl.password_file="+file)
+		k.settings = append(k.settings, "kafka.sasl.mechanism=scram-sha-512", "kafka.sasl.user="+c.User(), "kafka.sasl.password_file="+file)
 	}
 	return k
 }
+
+// house is a ClickHouse that a site stands on.
+type house struct {
+	address string // for instances
+	// fresh makes an empty database.
+	fresh func(testing.TB) (clickhouse.Conn, clickhouse.Options)
+}
+
+// localHouse is this process's.
+func localHouse(t *testing.T) house { return house{localtest.URL(t), localtest.ClickHouse} }
 
 // site is a Kafka and a ClickHouse with the settings of an instance that runs between them.
 type site struct {
@@ -90,6 +118,7 @@ type site struct {
 	prefix   string // of our topics and groups
 	topics   func(event.Topic) string
 	kafka    []kgo.Opt
+	house    house
 	conn     clickhouse.Conn
 	database string
 }
@@ -103,13 +132,18 @@ func newSite(t *testing.T, settings ...string) *site {
 // siteOn stands alone on a Kafka that has the shop's topics.
 func siteOn(t *testing.T, list []string, settings ...string) *site {
 	t.Helper()
-	return makeSite(t, brokers(list), "afterclick", event.Topic.String, settings)
+	return makeSite(t, brokers(list), localHouse(t), "afterclick", event.Topic.String, settings)
 }
 
 var shared atomic.Int64
 
 // siteBeside may share its Kafka with others: names of its own, and the shop's topics are made, four partitions each.
 func siteBeside(t *testing.T, k kafka, settings ...string) *site {
+	t.Helper()
+	return siteBetween(t, k, localHouse(t), settings...)
+}
+
+func siteBetween(t *testing.T, k kafka, h house, settings ...string) *site {
 	t.Helper()
 	prefix := fmt.Sprintf("site%d", shared.Add(1))
 	topics := func(kind event.Topic) string { return prefix + "-" + kind.String() }
@@ -118,22 +152,22 @@ func siteBeside(t *testing.T, k kafka, settings ...string) *site {
 		sources = append(sources, fmt.Sprintf("{topic: %s, holds: %s}", topics(kind), kind))
 	}
 	settings = append(settings, "sources=["+strings.Join(sources, ", ")+"]")
-	s := makeSite(t, k, prefix, topics, settings)
+	s := makeSite(t, k, h, prefix, topics, settings)
 	if err := send.CreateTopics(t.Context(), s.sending(), localtest.Partitions, -1); err != nil {
 		t.Fatal(err)
 	}
 	return s
 }
 
-func makeSite(t *testing.T, k kafka, prefix string, topics func(event.Topic) string, settings []string) *site {
+func makeSite(t *testing.T, k kafka, h house, prefix string, topics func(event.Topic) string, settings []string) *site {
 	t.Helper()
-	conn, options := localtest.ClickHouse(t)
+	conn, options := h.fresh(t)
 	if _, err := migrate.Up(t.Context(), options); err != nil {
 		t.Fatal(err)
 	}
-	s := &site{prefix: prefix, topics: topics, kafka: k.client, conn: conn, database: options.Auth.Database}
+	s := &site{prefix: prefix, topics: topics, kafka: k.client, house: h, conn: conn, database: options.Auth.Database}
 	s.settings = slices.Concat(k.settings, []string{
-		"kafka.prefix=" + prefix, "clickhouse.address=" + localtest.URL(t), "clickhouse.database=" + s.database,
+		"kafka.prefix=" + prefix, "clickhouse.address=" + h.address, "clickhouse.database=" + s.database,
 		"topics.partitions=3", "epoch.interval=200ms", "hold=1s",
 	}, settings)
 	return s
@@ -168,14 +202,33 @@ func (s *site) finish(t *testing.T, dirs ...string) {
 // child is an instance in a process of its own.
 type child struct {
 	cmd *exec.Cmd
+	mu  sync.Mutex
 	out bytes.Buffer
+}
+
+func (c *child) Write(b []byte) (int, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.out.Write(b)
+}
+
+func (c *child) output() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.out.String()
 }
 
 func (s *site) child(t *testing.T, dir string) *child {
 	t.Helper()
+	return s.childOf(t, childEnv, dir)
+}
+
+// childOf is this test binary doing what a variable of its environment tells.
+func (s *site) childOf(t *testing.T, env, dir string, settings ...string) *child {
+	t.Helper()
 	c := &child{cmd: exec.Command(os.Args[0])}
-	c.cmd.Env = append(os.Environ(), childEnv+"="+strings.Join(append(slices.Clone(s.settings), "data_dir="+dir), "\n"))
-	c.cmd.Stderr = &c.out
+	c.cmd.Env = append(os.Environ(), env+"="+strings.Join(slices.Concat(s.settings, []string{"data_dir=" + dir}, settings), "\n"))
+	c.cmd.Stderr = c
 	if err := c.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -187,11 +240,21 @@ func (s *site) child(t *testing.T, dir string) *child {
 func (c *child) kill(t *testing.T) {
 	t.Helper()
 	if err := c.cmd.Process.Kill(); err != nil {
-		t.Fatalf("the instance ended by itself: %s", c.out.String())
+		t.Fatalf("the instance ended by itself: %s", c.output())
 	}
 	if c.cmd.Wait(); c.cmd.ProcessState.Exited() {
-		t.Fatalf("the instance ended by itself: %s", c.out.String())
+		t.Fatalf("the instance ended by itself: %s", c.output())
 	}
+}
+
+func connect(t *testing.T, options clickhouse.Options) clickhouse.Conn {
+	t.Helper()
+	conn, err := clickhouse.Open(&options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	return conn
 }
 
 func (s *site) send(t *testing.T, records []feed.Record) {
@@ -259,7 +322,13 @@ func (s *site) wait(t *testing.T, events int) {
 // and cell there, both ways, in the engine. It returns how many rows are missing, and how many are there that should not be.
 func (s *site) expect(t *testing.T, want oracle.Tables) (lost, doubled int) {
 	t.Helper()
-	conn, options := localtest.ClickHouse(t)
+	return s.expectOf(t, want, "sessions", "identities", "journeys", "reviews", "funnel_with_bots", "delivery", "reputation")
+}
+
+// expectOf is expect of some views.
+func (s *site) expectOf(t *testing.T, want oracle.Tables, views ...string) (lost, doubled int) {
+	t.Helper()
+	conn, options := s.house.fresh(t)
 	if _, err := migrate.Up(t.Context(), options); err != nil {
 		t.Fatal(err)
 	}
@@ -300,7 +369,7 @@ func (s *site) expect(t *testing.T, want oracle.Tables) (lost, doubled int) {
 		"delivery": " REPLACE (round(days_late, 6) AS days_late, round(days_early, 6) AS days_early, " +
 			"round(warehouse_seconds, 6) AS warehouse_seconds, round(carrier_seconds, 6) AS carrier_seconds)",
 	}
-	for _, view := range []string{"sessions", "identities", "journeys", "reviews", "funnel_with_bots", "delivery", "reputation"} {
+	for _, view := range views {
 		missing, extra := s.same(t, view, fmt.Sprintf("SELECT *%s FROM %s.%s", sums[view], s.database, view),
 			fmt.Sprintf("SELECT *%s FROM %s.%s", sums[view], options.Auth.Database, view))
 		lost, doubled = lost+missing, doubled+extra

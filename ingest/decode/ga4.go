@@ -258,7 +258,9 @@ func (g *ga4) click(h event.Header, name string, out *Events) {
 	v.Value = p.number("event_params.value", first(c.value, c.ecommerce.get("purchase_revenue")))
 	v.Currency = p.text("event_params.currency", c.currency)
 	country, _ := c.geo.get("country").text()
-	v.Country = countryCode(country)
+	if v.Country = countryCode(country); v.Country != "" {
+		v.Region = p.text("geo.region", ga4Set(c.geo.get("region")))
+	}
 	if slices.Contains(ga4OneProduct, name) {
 		c.items.each(func(i int, item node) {
 			if i == 0 {
@@ -355,7 +357,7 @@ var ga4Names = map[string]string{
 	"type": "event_name", "time": "event_timestamp", "source": "platform", "visitor": "user_pseudo_id", "customer": "user_id",
 	"session": "event_params.ga_session_id", "url": "event_params.page_location", "referrer": "event_params.page_referrer", "product": "items[0].item_id",
 	"order": "ecommerce.transaction_id", "value": "event_params.value", "total": "event_params.value", "amount": "ecommerce.refund_value",
-	"currency": "event_params.currency",
+	"currency": "event_params.currency", "region": "geo.region",
 }
 
 func (g *ga4) Theirs(_ event.Topic, field string) string {

@@ -320,10 +320,13 @@ func (s *segment) click(h event.Header, typ, name string, c *segmentCall, out *E
 	v.Referrer = p.text("context.page.referrer", first(referrer, c.page.get("referrer")))
 	v.URL = withCampaign(v.URL, c.campaignOf)
 	v.UserAgent = p.text("context.userAgent", c.context.get("userAgent"))
-	if country, _ := c.location.get("country").text(); len(country) == 2 {
-		v.Country = country // many write its name
+	v.IP = p.text("context.ip", c.context.get("ip"))
+	if v.Country, _ = c.location.get("country").text(); len(v.Country) != 2 {
+		v.Country = countryCode(v.Country) // many write its name
 	}
-	// context.ip is not kept, and not used yet: it tells the country where there is a table of addresses.
+	if v.Country != "" {
+		v.Region = p.text("context.location.region", c.location.get("region"))
+	}
 	s.rest.addMembers(props, "product_id", "order_id", "step", "currency", "value")
 	if typeName(name) != v.Type {
 		s.rest.addText("_event", name)
@@ -513,7 +516,7 @@ func withCampaign(page string, parts func(f func(name, value string))) string {
 // segmentFields are where our fields come from.
 var segmentFields = map[string]string{
 	"id": "messageId", "type": "event", "time": "timestamp", "source": "channel", "visitor": "anonymousId", "customer": "userId",
-	"session": "context.sessionId", "url": "context.page.url", "referrer": "context.page.referrer", "user_agent": "context.userAgent",
+	"session": "context.sessionId", "url": "context.page.url", "referrer": "context.page.referrer", "user_agent": "context.userAgent", "ip": "context.ip", "region": "context.location.region",
 	"product": "properties.product_id", "order": "properties.order_id", "step": "properties.step", "value": "properties.value",
 	"currency": "properties.currency", "total": "properties.total", "amount": "properties.total", "reason": "properties.reason", "items": "properties.products",
 	"review": "properties.review_id", "rating": "properties.rating", "text": "properties.review_body", "title": "properties.review_title", "subjects": "properties.product_id",

@@ -49,28 +49,32 @@ func Advice(code int32) string {
 	return ""
 }
 
-// Statements create, on a real server, a role that may read the database, with the limits as a profile and a quota by the hour. They
+// Statements create, on a real server, a role that may read the databases (the public one, and those of the tables' generations that its
+// views read or will), with the limits as a profile and a quota by the hour. They
 // may run again. Users are the operator's: CREATE USER … DEFAULT ROLE afterclick_reader.
-func Statements(database string) []string {
+func Statements(databases ...string) []string {
 	// Not readonly = 1: clients such as Grafana's set harmless settings of their own. What counts is held by MIN and MAX.
 	settings := []string{"readonly = 2 READONLY", fmt.Sprintf("max_concurrent_queries_for_user = %d READONLY", Concurrent)}
 	for _, name := range slices.Sorted(maps.Keys(Limits)) {
 		settings = append(settings, fmt.Sprintf("%s = %s MIN 1 MAX %s", name, Limits[name], Limits[name]))
 	}
-	return []string{
+	all := []string{
 		fmt.Sprintf("CREATE SETTINGS PROFILE OR REPLACE %s SETTINGS\n    %s", Reader, strings.Join(settings, ",\n    ")),
 		fmt.Sprintf("CREATE ROLE IF NOT EXISTS %s", Reader),
 		fmt.Sprintf("ALTER ROLE %s SETTINGS PROFILE '%s'", Reader, Reader),
-		fmt.Sprintf("GRANT SELECT, SHOW ON %s.* TO %s", "`"+strings.ReplaceAll(database, "`", "``")+"`", Reader),
 		fmt.Sprintf("CREATE QUOTA OR REPLACE %s KEYED BY user_name FOR INTERVAL 1 hour MAX queries = 20000, execution_time = 7200 TO %s", Reader, Reader),
 	}
+	for _, d := range databases {
+		all = append(all, fmt.Sprintf("GRANT SELECT, SHOW ON %s.* TO %s", "`"+strings.ReplaceAll(d, "`", "``")+"`", Reader))
+	}
+	return all
 }
 
 // Script is Statements for a person to read and to run.
-func Script(database string) string {
+func Script(databases ...string) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "-- Lets people read database %s, and nothing else. Run it as a user who may grant; it can be run again.\n\n", table.Quote(database))
-	for _, s := range Statements(database) {
+	fmt.Fprintf(&b, "-- Lets people read database %s, and nothing else. Run it as a user who may grant; it can be run again.\n\n", table.Quote(databases[0]))
+	for _, s := range Statements(databases...) {
 		b.WriteString(s + ";\n\n")
 	}
 	fmt.Fprintf(&b, "-- Then, for each person or tool:\n-- CREATE USER analyst IDENTIFIED WITH sha256_password BY '…' DEFAULT ROLE %s;\n", Reader)

@@ -18,7 +18,6 @@ import (
 
 	"github.com/afterclick/afterclick/schemas/cell"
 	"github.com/afterclick/afterclick/schemas/table"
-	"github.com/afterclick/afterclick/schemas/view"
 )
 
 var (
@@ -97,23 +96,59 @@ func Schemas() []*table.Schema {
 
 // Report is what a migration did.
 type Report struct {
-	Database string
-	Created  bool        // the database was created
-	Applied  []Migration // in order; empty if there was nothing to do
-	Views    int         // views that were written; all of them, each time
+	Database   string
+	Created    bool        // the database was created
+	Generation uint16      // of the tables, the current one
+	Applied    []Migration // in order; empty if there was nothing to do
+	Views      int         // views that were written; all of them, each time
 }
 
-// Up migrates the database that the options name, and creates it if there is none.
+// Up migrates the database that the options name, and creates it if there is none. If a later generation of the tables is current, that
+// one's tables are migrated, and the views of this database read them.
 func Up(ctx context.Context, options clickhouse.Options) (Report, error) {
-	database := options.Auth.Database
-	if database == "" {
-		database = "default"
+	if options.Auth.Database == "" {
+		options.Auth.Database = "default"
 	}
-	report := Report{Database: database}
-	if err := create(ctx, options, database, &report); err != nil {
+	report := Report{Database: options.Auth.Database}
+	if err := create(ctx, options, options.Auth.Database, &report); err != nil {
 		return report, err
 	}
-	options.Auth.Database = database
+	conn, err := clickhouse.Open(&options)
+	if err != nil {
+		return report, fmt.Errorf("migrate: connect: %w", err)
+	}
+	defer conn.Close()
+	if err := again(ctx, func() error { return conn.Exec(ctx, generations.Create()) }); err != nil {
+		return report, fmt.Errorf("migrate: create the table of generations: %w", err)
+	}
+	all, err := ReadGenerations(ctx, conn)
+	if err != nil {
+		return report, err
+	}
+	report.Generation = all.Current().Number
+	own := options
+	own.Auth.Database = DatabaseOf(options.Auth.Database, report.Generation)
+	done, err := tables(ctx, own)
+	report.Applied = done.Applied
+	if err != nil {
+		return report, err
+	}
+	// Views hold no data: they are not migrated but written.
+	if report.Generation > 1 {
+		if _, err := show(ctx, own, ""); err != nil {
+			return report, err
+		}
+	}
+	report.Views, err = Show(ctx, options, report.Generation)
+	return report, err
+}
+
+// tables migrates the tables of the database that the options name, and creates it if there is none.
+func tables(ctx context.Context, options clickhouse.Options) (Report, error) {
+	report := Report{Database: options.Auth.Database}
+	if err := create(ctx, options, options.Auth.Database, &report); err != nil {
+		return report, err
+	}
 	conn, err := clickhouse.Open(&options)
 	if err != nil {
 		return report, fmt.Errorf("migrate: connect: %w", err)
@@ -145,17 +180,7 @@ func Up(ctx context.Context, options clickhouse.Options) (Report, error) {
 	if status, err = Read(ctx, conn); err != nil {
 		return report, err
 	}
-	if err := status.Err(); err != nil {
-		return report, err
-	}
-	// Views hold no data: they are not migrated but written.
-	for _, v := range view.Views() {
-		if err := again(ctx, func() error { return conn.Exec(ctx, v.Create()) }); err != nil {
-			return report, fmt.Errorf("create view %s: %w", v.Name, err)
-		}
-		report.Views++
-	}
-	return report, nil
+	return report, status.Err()
 }
 
 func create(ctx context.Context, options clickhouse.Options, database string, report *Report) error {
@@ -172,7 +197,7 @@ func create(ctx context.Context, options clickhouse.Options, database string, re
 	if there > 0 {
 		return nil
 	}
-	if err := conn.Exec(ctx, "CREATE DATABASE IF NOT EXISTS `"+strings.ReplaceAll(database, "`", "``")+"`"); err != nil {
+	if err := conn.Exec(ctx, "CREATE DATABASE IF NOT EXISTS "+quoted(database)); err != nil {
 		return fmt.Errorf("migrate: create database %s: %w", database, err)
 	}
 	report.Created = true

@@ -92,7 +92,7 @@ func everyField[R any](t *testing.T, tab *table.Table[R]) {
 		var row R
 		before := native(tab, &row)
 		set(reflect.ValueOf(&row).Elem(), path)
-		if native(tab, &row) == before {
+		if native(tab, &row) == before && name != "Version" { // of the contract: of all that is stored it is event.ContractVersion
 			t.Errorf("%s of %T is in no column", name, row)
 		}
 	})

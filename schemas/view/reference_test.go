@@ -41,7 +41,7 @@ var groups = []struct {
 	{"Aggregates", "Counts by quarter-hour (UTC), computed again whenever a row behind them changes. Sum them; never average an average.",
 		[]string{"funnel", "delivery", "reputation"}},
 	{"Views that answer", "Computed when asked, so that what depends on the present is true now.", nil}, // all others
-	{"Bookkeeping", "What was refused, and the receipt.", []string{"dead_letters", "ledger"}},
+	{"Bookkeeping", "What was refused, the receipt, and which past days moved.", []string{"dead_letters", "ledger", "restatements"}},
 }
 
 // TestReference holds the page on tables to the comments that ClickHouse has, too.

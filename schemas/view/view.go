@@ -57,7 +57,7 @@ func Views() []View {
 		}
 		views = append(views, v)
 	}
-	return append(views, ledger(), sessionClicks(), knownSessions(), promises(), cases())
+	return append(views, ledger(), sessionClicks(), knownSessions(), promises(), cases(), dropOff(), paths(), restatements())
 }
 
 // latest shows each row of a table once.

@@ -18,7 +18,7 @@ CREATE TABLE IF NOT EXISTS stored_events
     product String COMMENT 'Product that the event names.',
     url String COMMENT 'Address of the page.',
     value Float64 COMMENT 'Value of the event, for orders their total, in its currency.',
-    body String COMMENT 'The event as canonical JSON: the record\'s value as it came if that is its format. The view takes the free properties out of it.',
+    body String COMMENT 'The event as canonical JSON: the record\'s value as it came if that is its format, but without members called ip. The view takes the free properties out of it.',
     revision UInt64 COMMENT 'Version of the row: the highest wins.'
 )
 ENGINE = ReplacingMergeTree(revision)
@@ -268,6 +268,21 @@ CREATE TABLE IF NOT EXISTS refreshed
 ENGINE = ReplacingMergeTree(version)
 ORDER BY (cell, scope, at)
 COMMENT 'Time buckets that were computed, by aggregate, and when last. A cell of an older version is void. Bookkeeping of the pipeline.';
+
+CREATE TABLE IF NOT EXISTS stated
+(
+    as_of Date COMMENT 'Day on which it was said, by the server\'s clock, UTC. What was said last on that day counts.',
+    aggregate LowCardinality(String) COMMENT 'Aggregate: funnel, delivery, reputation.',
+    part LowCardinality(String) COMMENT 'Part of the aggregate within which counts add up: the subject\'s kind of a reputation, else empty.',
+    day Date COMMENT 'Day that it was said of, UTC.',
+    metric LowCardinality(String) COMMENT 'Column of the aggregate.',
+    value Float64 COMMENT 'Its total of the day; the funnel\'s without bots.',
+    version DateTime64(6, 'UTC') COMMENT 'When it was said, by the server\'s clock.'
+)
+ENGINE = ReplacingMergeTree(version)
+PARTITION BY toYYYYMM(day)
+ORDER BY (day, aggregate, part, metric, as_of)
+COMMENT 'What the totals of a day that is over were said to be, and on which day: a row when it was another than before. Bookkeeping of the pipeline; read restatements.';
 
 CREATE TABLE IF NOT EXISTS stored_funnel
 (
