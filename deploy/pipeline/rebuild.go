@@ -299,7 +299,7 @@ func (r *Rebuild) replayPast(ctx context.Context, at *config.Config, was clickho
 		return err
 	}
 	defer machines.Close()
-	if err := machines.Lookups.Load(ctx); err != nil { // for both
+	if err := machines.Lookups.Load(ctx); err != nil { // both ask them, from the first event on
 		return err
 	}
 	reader, err := engine(at, ingest.Parts, machines.Writer, machines.Lookups, r.Log)
