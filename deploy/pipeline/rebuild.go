@@ -496,7 +496,7 @@ func (r *Rebuild) await(ctx context.Context, e *ingest.Config, ok func(members [
 		case err == nil && ok(members):
 			return nil
 		case time.Now().After(end):
-			r.Log.Warn("going on, although not all instances have come or gone: restart those that do not follow", "after", patience, "groups", e.Prefix, "members", members, "error", err)
+			r.Log.Info("waited long enough for instances to come or go", "seconds", patience.Seconds(), "groups", e.Prefix, "members", members, "error", err)
 			return nil
 		}
 		select {
