@@ -68,6 +68,8 @@ type Config struct {
 
 	// NewSession and NewJourney make the machines, one a lane.
 	NewSession, NewJourney func() Machine
+	// NewLocator makes what looks up addresses, one a lane; nil: nothing does.
+	NewLocator func() Locator
 	// Insert returns when all rows are durable, and retries until then.
 	Insert func(ctx context.Context, rows *table.Batch) error
 	Log    *slog.Logger

@@ -8,6 +8,7 @@ import (
 	"github.com/cespare/xxhash/v2"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/afterclick/afterclick/ingest/decode"
 	"github.com/afterclick/afterclick/schemas/event"
 	"github.com/afterclick/afterclick/schemas/flow"
 	"github.com/afterclick/afterclick/schemas/table"
@@ -24,7 +25,7 @@ type letter struct {
 }
 
 // letters sets aside what is refused: a row of dead_letters and a record on the dead-letter topic, both with the reason, the place, the
-// time and the bytes, up to so many for one record. Of what is larger only size and hash are kept.
+// time and the bytes without IP addresses, up to so many for one record. Of what is larger only size and hash are kept.
 type letters struct {
 	epoch      *epoch
 	topic      string
@@ -36,6 +37,7 @@ func newLetters(e *epoch, cfg *Config) letters {
 }
 
 func (l *letters) add(r letter) {
+	r.body, _ = decode.WithoutIP(r.body)
 	var why *event.Refusal
 	if !errors.As(r.why, &why) {
 		why = &event.Refusal{Reason: event.BadJSON, Detail: r.why.Error()}

@@ -33,6 +33,7 @@ type keyed struct {
 	machine Machine
 	metrics *Metrics
 	decoder *decode.Decoder
+	locator Locator
 	names   map[string]string
 	parts   map[int32]*partition
 	out     flow.Output
@@ -44,7 +45,7 @@ type keyed struct {
 
 func newKeyed(cfg *Config, metrics *Metrics, topics keyedTopics, m Machine) *keyed {
 	return &keyed{cfg: cfg, topics: topics, machine: m, metrics: metrics, decoder: &decode.Decoder{MaxBytes: cfg.MaxEvent},
-		names: map[string]string{}, parts: map[int32]*partition{}}
+		locator: cfg.locator(), names: map[string]string{}, parts: map[int32]*partition{}}
 }
 
 // keyedTopics are the topics that a machine's task reads and writes.
@@ -102,9 +103,10 @@ func (t *keyed) take(r *kgo.Record, e *epoch) error {
 				Detail: "only the router writes to this topic: " + err.Error()}
 		}
 	}
+	value, ip := decode.WithoutIP(r.Value) // before all else: what is refused is quoted
 	var ev *event.Event
 	if err == nil {
-		ev, err = t.decoder.Decode(kind, r.Value)
+		ev, err = t.decoder.Decode(kind, value)
 	}
 	if err == nil && t.topics.direct != 0 {
 		if err = ev.Validate(t.cfg.Rules, at.SourceTime); err == nil && string(r.Key) != ev.Key() {
@@ -119,7 +121,10 @@ func (t *keyed) take(r *kgo.Record, e *epoch) error {
 		l.add(letter{place: at.Source, time: at.SourceTime, key: r.Key, body: r.Value, why: err})
 		return nil
 	}
-	return t.apply(p, ev, at, r.Value, e)
+	if kind == event.Clickstream {
+		locate(t.locator, ev.Click, ip, header(r, placeHeader))
+	}
+	return t.apply(p, ev, at, value, e)
 }
 
 func (t *keyed) apply(p *partition, ev *event.Event, at flow.At, body []byte, e *epoch) error {

@@ -14,11 +14,12 @@ import (
 )
 
 // router is ROUTE, the stateless task: decode, validate, set aside what is bad, and write each event to the topic of the machine that
-// owns its key, as canonical JSON (the record as it came, if it is that) with its origin. It also tells every partition of those topics how far its sources are, and when
+// owns its key, as canonical JSON (the record as it came but for IP addresses, if it is that) with its origin. It also tells every partition of those topics how far its sources are, and when
 // one is idle, because the machines' clocks are made of that.
 type router struct {
 	cfg     *Config
 	metrics *Metrics
+	locator Locator
 	sources map[string]*source // by topic name
 	record  decode.Record      // at hand; here, because a reader takes a pointer
 	// ended tells which of the partitions have been read to their end; it may ask Kafka.
@@ -26,7 +27,7 @@ type router struct {
 }
 
 func newRouter(cfg *Config, metrics *Metrics, sources []OpenSource, counts partitionCounts) *router {
-	t := &router{cfg: cfg, metrics: metrics, sources: map[string]*source{}}
+	t := &router{cfg: cfg, metrics: metrics, locator: cfg.locator(), sources: map[string]*source{}}
 	for _, o := range sources {
 		if len(o.Targets) == 0 {
 			continue
@@ -148,6 +149,11 @@ func (t *router) take(r *kgo.Record, e *epoch) error {
 		}
 		out := e.record(to.topic, partitionOf(part.Key, to.partitions), key, body)
 		out.Headers = []kgo.RecordHeader{{Key: originHeader, Value: o.append(e.arena.take(96)[:0])}}
+		if part.IP != "" {
+			if place, ok := placeOf(t.locator, part.IP); ok {
+				out.Headers = append(out.Headers, place)
+			}
+		}
 		t.metrics.Routed.Add(1)
 	}
 	return nil

@@ -38,6 +38,11 @@ func Check(p *pipeline.Pipeline) Health {
 			problem("lane %s: %v", lane, err)
 		}
 	}
+	if p.Lookups != nil {
+		for _, err := range p.Lookups.Problems() {
+			problem("enrich: %v: what was known before stays", err)
+		}
+	}
 	if p.Writer != nil {
 		if since := p.Writer.Counts().FailingSince; !since.IsZero() && time.Since(since) > outageAfter {
 			problem("ClickHouse takes no rows since %s: reading is paused, nothing is lost", since.UTC().Format(time.RFC3339))

@@ -6,6 +6,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"github.com/afterclick/afterclick/deploy/lookup"
 	"github.com/afterclick/afterclick/deploy/pipeline"
 )
 
@@ -41,6 +42,19 @@ func registry(p *pipeline.Pipeline) *prometheus.Registry {
 		gauge("states", "Keyed states of this instance's partitions.", count(&m.States))
 		gauge("state_bytes", "Memory that holds them.", count(&m.StateBytes))
 		gauge("states_held", "States with changes that no row shows yet.", count(&m.Held))
+	}
+	if l := p.Lookups; l != nil {
+		for i, c := range l.Counts() {
+			name := prometheus.Labels{"lookup": c.Name}
+			of := func() lookup.Count { return l.Counts()[i] }
+			counter("lookups_found_total", "Questions to a lookup that it could answer.", name, func() float64 { return float64(of().Found) })
+			counter("lookups_unknown_total", "Questions to a lookup that it could not answer.", name, func() float64 { return float64(of().Unknown) })
+			r.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "afterclick", Name: "lookup_entries", ConstLabels: name,
+				Help: "Entries of a lookup; of places, nodes."}, func() float64 { return float64(of().Entries) }))
+			r.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "afterclick", Name: "lookup_bytes", ConstLabels: name,
+				Help: "Memory of a lookup, about."}, func() float64 { return float64(of().Bytes) }))
+		}
+		counter("lookup_bad_records_total", "Records of lookups' topics that are of no use; the log says why.", nil, count(&l.BadRecords))
 	}
 	if p.Writer != nil {
 		w := p.Writer

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"time"
 
@@ -18,7 +19,7 @@ type checkCommand struct {
 
 func (checkCommand) Help() string {
 	return `Looks at the configuration, Kafka (brokers, topics, partitions, rights), ClickHouse (version, database, rights,
-clock, disk) and the data folder, and says in a line each what is there, what is missing, and what to do.
+clock, disk), the data folder and what enrich names, and says in a line each what is there, what is missing, and what to do.
 It changes nothing. The exit code is 1 if something must be done before afterclick can run.`
 }
 
@@ -60,7 +61,7 @@ func (k *checkCommand) Run(ctx context.Context, a *app) error {
 		all.add(worth, "configuration", "%s in the environment names no key and is ignored", name)
 	}
 	c = checkGeneration(ctx, k.Timeout, c, &all)
-	for _, look := range []func(context.Context, *config.Config, *report){checkKafka, checkClickHouse, checkData} {
+	for _, look := range []func(context.Context, *config.Config, *report){checkKafka, checkClickHouse, checkData, checkEnrich} {
 		looking, cancel := context.WithTimeout(ctx, k.Timeout)
 		look(looking, c, &all)
 		cancel()
@@ -135,4 +136,36 @@ func checkData(_ context.Context, c *config.Config, r *report) {
 		return
 	}
 	r.add(fine, about, "%s can be written", at)
+}
+
+// checkEnrich reads what is known besides the events, files and topics, as a start would.
+func checkEnrich(ctx context.Context, c *config.Config, r *report) {
+	const about = "enrich"
+	known, err := pipeline.Lookups(c, slog.New(slog.DiscardHandler))
+	if err != nil {
+		r.add(wrong, about, "%v", err)
+		return
+	}
+	defer known.Close()
+	for _, line := range known.Describe() {
+		r.add(fine, about, "%s", line)
+	}
+	if c.Enrich.Products.Topic == "" && c.Enrich.Customers.Topic == "" {
+		return
+	}
+	switch err := known.Load(ctx); {
+	case errors.Is(err, context.DeadlineExceeded):
+		r.add(worth, about, "the topics are longer than can be read in this time; a start reads them to their end first")
+	case err != nil:
+		r.add(wrong, about, "%v", err)
+	default:
+		for _, n := range known.Counts() {
+			if n.Name == "products" && c.Enrich.Products.Topic != "" || n.Name == "customers" && c.Enrich.Customers.Topic != "" {
+				r.add(fine, about, "%d %s by the topic", n.Entries, n.Name)
+			}
+		}
+	}
+	if n := known.BadRecords.Load(); n > 0 {
+		r.add(worth, about, "%d records of the topics are of no use; afterclick run logs why", n)
+	}
 }

@@ -99,6 +99,11 @@ func (d *demoCommand) Run(ctx context.Context, a *app) (err error) {
 	if err := send.CreateTopics(ctx, to, demoPartitions, 1); err != nil {
 		return err
 	}
+	if h.shop != nil {
+		if err := know(ctx, c, dir, h.shop); err != nil {
+			return err
+		}
+	}
 	log := logger(c, a.err)
 	ready := make(chan *pipeline.Pipeline, 1)
 	follower := pipeline.Follower{Log: log, Config: c, Show: func(p *pipeline.Pipeline, _ error) {

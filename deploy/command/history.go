@@ -29,6 +29,8 @@ type history struct {
 	from, to time.Time
 	// incidents is what went wrong in the simulated shop; it is complete when the history has been read.
 	incidents func() []shop.Incident
+	// shop is the simulated one, nil if it is none: it knows more than it tells in events.
+	shop *shop.Shop
 }
 
 // open reads what the source names. With endless, a simulated shop goes on after its history.
@@ -64,7 +66,7 @@ func (s *source) simulate(endless bool) (*history, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the simulated shop: %w", err)
 	}
-	return &history{name: fmt.Sprintf("a simulated shop, seed %d", s.Seed), records: sh.Records(), from: s.Start, to: sh.End(), incidents: sh.Incidents}, nil
+	return &history{name: fmt.Sprintf("a simulated shop, seed %d", s.Seed), records: sh.Records(), from: s.Start, to: sh.End(), incidents: sh.Incidents, shop: sh}, nil
 }
 
 // fix gives a simulated shop a start, so that its history ends now, unless it has one.

@@ -25,6 +25,7 @@ type Config struct {
 	Epoch      Epoch      `yaml:"epoch" about:"One round: read, compute, insert, commit. Longer ones cost less and show later."`
 	States     States     `yaml:"states" about:"What is known of visitors and orders. The topics ending in .state have it all; memory and data_dir are caches of them."`
 	Hold       Duration   `yaml:"hold" about:"Rows of a session that merely grew are written this often at most."`
+	Enrich     Enrich     `yaml:"enrich" about:"What is known besides the events. What nobody tells is unknown in the tables. Files are read again when they change."`
 	Timezone   string     `yaml:"timezone" about:"Whose days the views show."`
 	Admin      Admin      `yaml:"admin" about:"Metrics and health."`
 	Log        Log        `yaml:"log" about:"What is written to standard error."`
@@ -137,6 +138,33 @@ type Epoch struct {
 	Records  int      `yaml:"records" about:"or until it has this many."`
 }
 
+// Enrich says where what is known besides the events comes from.
+type Enrich struct {
+	MMDBFile   string    `yaml:"mmdb_file" about:"Database of addresses in MaxMind's format, such as GeoLite2-City.mmdb: gives clicks with an ip their country and region."`
+	Products   Products  `yaml:"products" about:"The catalogue: what products are."`
+	Customers  Customers `yaml:"customers" about:"What customers are."`
+	Rates      Rates     `yaml:"rates" about:"What other currencies are worth."`
+	Currency   string    `yaml:"currency" about:"The reporting currency: the tables have the value of orders in it, too."`
+	MaxEntries int       `yaml:"max_entries" about:"Of products, and of customers. More are refused, not forgotten. An entry takes about 100 bytes of memory."`
+}
+
+// Products says where the catalogue is.
+type Products struct {
+	Topic string `yaml:"topic" about:"Compacted topic with the product's id as key and {\"category\": …, \"brand\": …, \"price\": …} as value,"`
+	File  string `yaml:"file" about:"or a .csv file with the columns product, category, brand, price, or a .jsonl file with such an object on each line."`
+}
+
+// Customers says where the customers are.
+type Customers struct {
+	Topic string `yaml:"topic" about:"Compacted topic with the customer's id as key and {\"segment\": …, \"birth_year\": …, \"country\": …, \"first_order\": \"2024-05-31\"} as value,"`
+	File  string `yaml:"file" about:"or a .csv file with the columns customer, segment, birth_year, country, first_order, or a .jsonl file with such an object on each line."`
+}
+
+// Rates says where the rates are.
+type Rates struct {
+	File string `yaml:"file" about:"CSV file with the columns date, currency, rate: what 1 unit was worth in the reporting currency from that day on."`
+}
+
 // Admin says where the instance can be watched.
 type Admin struct {
 	Address string `yaml:"address" about:"host:port for /metrics and /health; empty: nowhere."`
@@ -183,6 +211,7 @@ func Default() *Config {
 		Epoch:      Epoch{Interval: Duration(time.Second), Records: 100_000},
 		States:     States{Memory: 256 << 20, Checkpoint: Duration(time.Minute)},
 		Hold:       Duration(time.Minute),
+		Enrich:     Enrich{Currency: "EUR", MaxEntries: 5_000_000},
 		Timezone:   "UTC",
 		Admin:      Admin{Address: "localhost:9464"},
 		Log:        Log{Level: "info", Format: "text"},

@@ -20,6 +20,7 @@ import (
 
 var (
 	topicName    = regexp.MustCompile(`^[A-Za-z0-9._-]{1,200}$`) // Kafka's rule, with room for our endings
+	currency     = regexp.MustCompile(`^[A-Z]{3}$`)
 	databaseName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 )
 
@@ -86,6 +87,15 @@ func (c *Config) Validate() error {
 	must(c.Epoch.Records >= 1, "epoch.records", "must be at least 1, is %d", c.Epoch.Records)
 	_, err = time.LoadLocation(c.Timezone)
 	must(err == nil && c.Timezone != "" && c.Timezone != "Local", "timezone", "must be a name like UTC or Europe/Berlin, is %q", c.Timezone)
+	must(currency.MatchString(c.Enrich.Currency), "enrich.currency", "must be three capital letters as in ISO 4217, like EUR, is %q", c.Enrich.Currency)
+	must(c.Enrich.MaxEntries >= 1, "enrich.max_entries", "must be at least 1, is %d", c.Enrich.MaxEntries)
+	for _, l := range [][3]string{{"enrich.products", c.Enrich.Products.Topic, c.Enrich.Products.File}, {"enrich.customers", c.Enrich.Customers.Topic, c.Enrich.Customers.File}} {
+		must(l[1] == "" || l[2] == "", l[0], "has both a topic and a file, must have one")
+		must(l[1] == "" || topicName.MatchString(l[1]), l[0]+".topic", "must be letters, digits, dots, dashes and underscores, is %q", l[1])
+		isSource := slices.ContainsFunc(c.Sources, func(s Source) bool { return s.Topic == l[1] })
+		must(l[1] == "" || !isSource, l[0]+".topic", "%s is one of the sources", l[1])
+		must(l[1] == "" || !strings.HasPrefix(l[1], c.Kafka.Prefix+"."), l[0]+".topic", "%q begins like our own topics", l[1])
+	}
 	if c.Admin.Address != "" {
 		_, _, err = net.SplitHostPort(c.Admin.Address)
 		must(err == nil, "admin.address", "%q must be host:port, like localhost:9464", c.Admin.Address)

@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/afterclick/afterclick/deploy/config"
+	"github.com/afterclick/afterclick/deploy/lookup"
 	"github.com/afterclick/afterclick/ingest"
 	"github.com/afterclick/afterclick/processors/journey"
 	"github.com/afterclick/afterclick/processors/session"
@@ -37,6 +38,7 @@ type Pipeline struct {
 	Engine     *ingest.Engine
 	Writer     *writer.Writer
 	Generation uint16
+	Lookups    *lookup.Lookups // what the engine's machines ask; nil without an engine
 	conn       clickhouse.Conn
 	cells      *cell.Refresher
 	public     clickhouse.Conn // where the generations are noted; nil: not followed
@@ -100,7 +102,14 @@ func open(ctx context.Context, c *config.Config, parts []string, log *slog.Logge
 	if len(own) == 0 {
 		return p, nil
 	}
-	p.Engine, err = engine(c, own, p.Writer, log)
+	asks := *c
+	if !slices.Contains(own, ingest.PartSessions) && !slices.Contains(own, ingest.PartJourneys) { // only addresses are looked up
+		asks.Enrich.Products, asks.Enrich.Customers = config.Products{}, config.Customers{}
+	}
+	if p.Lookups, err = Lookups(&asks, log); err != nil {
+		return p, err
+	}
+	p.Engine, err = engine(c, own, p.Writer, p.Lookups, log)
 	return p, err
 }
 
@@ -131,7 +140,18 @@ func explain(ctx context.Context, c *config.Config, err error) error {
 	return fmt.Errorf("cannot reach ClickHouse at %s: %w; is it running, and is clickhouse.address right? `afterclick check` tells more", c.ClickHouse.Address, err)
 }
 
-func engine(c *config.Config, parts []string, w *writer.Writer, log *slog.Logger) (*ingest.Engine, error) {
+// Lookups reads the files of enrich; the topics are read when the pipeline runs.
+func Lookups(c *config.Config, log *slog.Logger) (*lookup.Lookups, error) {
+	e, err := c.Engine()
+	if err != nil {
+		return nil, err
+	}
+	from := &c.Enrich
+	return lookup.Open(lookup.Config{Products: lookup.Source(from.Products), Customers: lookup.Source(from.Customers), RatesFile: from.Rates.File,
+		Currency: from.Currency, MMDBFile: from.MMDBFile, MaxEntries: from.MaxEntries, Kafka: e.Kafka, Log: log})
+}
+
+func engine(c *config.Config, parts []string, w *writer.Writer, known *lookup.Lookups, log *slog.Logger) (*ingest.Engine, error) {
 	e, err := c.Engine()
 	if err != nil {
 		return nil, err
@@ -144,6 +164,10 @@ func engine(c *config.Config, parts []string, w *writer.Writer, log *slog.Logger
 	visits.ByTracker = c.Session.By == config.ByTracker
 	orders := journey.Default
 	orders.Horizon = time.Duration(c.Horizon.Journey)
+	visits.Lookups, orders.Lookups = known, known
+	if c.Enrich.MMDBFile != "" {
+		e.NewLocator = known.Locator
+	}
 	if err := errors.Join(visits.Validate(), orders.Validate()); err != nil {
 		return nil, err
 	}
@@ -188,7 +212,16 @@ func instance(dir string) (string, error) {
 func (p *Pipeline) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	if p.Engine != nil {
-		group.Go(func() error { return p.Engine.Run(ctx) })
+		group.Go(func() error {
+			if err := p.Lookups.Load(ctx); err != nil {
+				if ctx.Err() != nil {
+					return nil
+				}
+				return err
+			}
+			group.Go(func() error { return p.Lookups.Run(ctx) })
+			return p.Engine.Run(ctx)
+		})
 	}
 	if p.public != nil {
 		group.Go(func() error { return p.watch(ctx) })
@@ -225,6 +258,9 @@ func (p *Pipeline) Done(ctx context.Context) (bool, error) {
 // Close ends the connections. Run must have returned.
 func (p *Pipeline) Close() error {
 	var errs []error
+	if p.Lookups != nil {
+		p.Lookups.Close()
+	}
 	if p.Writer != nil {
 		errs = append(errs, p.Writer.Close())
 	}

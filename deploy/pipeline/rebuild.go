@@ -299,7 +299,10 @@ func (r *Rebuild) replayPast(ctx context.Context, at *config.Config, was clickho
 		return err
 	}
 	defer machines.Close()
-	reader, err := engine(at, ingest.Parts, machines.Writer, r.Log)
+	if err := machines.Lookups.Load(ctx); err != nil { // for both
+		return err
+	}
+	reader, err := engine(at, ingest.Parts, machines.Writer, machines.Lookups, r.Log)
 	if err != nil {
 		return err
 	}

@@ -223,7 +223,7 @@ func anEvent(t *rapid.T, topic event.Topic) event.Event {
 	case event.Clickstream:
 		v := event.Click{Header: header(append([]event.Type{"own_type"}, event.ClickTypes...)), Visitor: event.VisitorID(name.Draw(t, "visitor")),
 			Customer: event.CustomerID(maybeName("customer")), Session: event.SessionID(maybeName("session")), URL: maybe(t, text, "url"),
-			Referrer: maybe(t, text, "referrer"), UserAgent: maybe(t, text, "ua"), Country: maybe(t, country, "country"),
+			Referrer: maybe(t, text, "referrer"), UserAgent: maybe(t, text, "ua"), Country: maybe(t, country, "country"), Region: maybeName("region"), IP: maybeName("ip"),
 			Product: event.ProductID(maybeName("product")), Order: event.OrderID(maybeName("order")), Step: maybeName("step"),
 			Value: maybe(t, amount, "value"), Currency: maybe(t, currency, "currency"), Properties: maybeBytes(t, properties)}
 		if v.Order == "" && (v.Type == event.CheckoutCompleted || v.Type == event.TrackingViewed) {

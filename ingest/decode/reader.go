@@ -35,7 +35,8 @@ type Part struct {
 	Kind event.Topic
 	// Key is event.Event.Key, Body the canonical JSON: the record's own bytes where the record is that.
 	Key  string
-	Body []byte
+	Body []byte // without IP addresses, see WithoutIP
+	IP   string // that a click names
 	// Refusal is set instead if the event is a dead letter, and then Raw has the bytes that it was made from.
 	Refusal *event.Refusal
 	Raw     []byte
@@ -53,14 +54,15 @@ func (s *Source) Reader(limit int) *Reader {
 func (d *Reader) Read(r *Record, rules event.Rules) ([]Part, error) {
 	d.parts = d.parts[:0]
 	if d.source.direct {
-		e, err := d.json.Decode(d.source.options.Holds[0], r.Value)
+		value, ip := WithoutIP(r.Value) // before all else: what is refused is quoted
+		e, err := d.json.Decode(d.source.options.Holds[0], value)
 		if err == nil {
 			err = e.Validate(rules, r.Time)
 		}
 		if err != nil {
-			return append(d.parts, Part{Refusal: err.(*event.Refusal), Raw: r.Value}), nil
+			return append(d.parts, Part{Refusal: err.(*event.Refusal), Raw: value}), nil
 		}
-		d.parts = append(d.parts, Part{Kind: e.Topic, Key: e.Key(), Body: r.Value})
+		d.parts = append(d.parts, Part{Kind: e.Topic, Key: e.Key(), Body: value, IP: ip})
 		return d.parts, nil
 	}
 	d.out.reset()
@@ -111,6 +113,9 @@ func (d *Reader) part(r *Record, e *Decoded, rules event.Rules) Part {
 		p.Refusal = refusal(event.UnknownType, "type %s is one of %s, but the topic is said to hold %s", h.Type, e.Topic, list(d.source.options.Holds))
 		return p
 	}
+	if e.Topic == event.Clickstream {
+		p.IP, e.Click.IP = e.Click.IP, ""
+	}
 	start := len(d.buffer)
 	body, err := json.Append(d.buffer, pointer(&e.Event), 0)
 	if err != nil {
@@ -118,7 +123,7 @@ func (d *Reader) part(r *Record, e *Decoded, rules event.Rules) Part {
 		return p
 	}
 	d.buffer = body
-	p.Body = body[start:len(body):len(body)]
+	p.Body, _ = WithoutIP(body[start:len(body):len(body)])
 	switch {
 	case len(p.Body) > d.limit:
 		p.Refusal = refusal(event.TooLarge, "%d bytes as canonical JSON, the limit is %d", len(p.Body), d.limit)

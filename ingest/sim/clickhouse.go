@@ -247,6 +247,13 @@ func texts(slice any) []string {
 		return each(s, func(v uint64) string { return strconv.FormatUint(v, 10) })
 	case []float64:
 		return each(s, func(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) })
+	case []*float64:
+		return each(s, func(v *float64) string {
+			if v == nil {
+				return ""
+			}
+			return "=" + strconv.FormatFloat(*v, 'g', -1, 64) // 0 is not unknown
+		})
 	case [][]string:
 		return each(s, list)
 	case [][]int8:

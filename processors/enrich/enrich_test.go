@@ -2,6 +2,7 @@ package enrich
 
 import (
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -25,18 +26,21 @@ func TestAgent(t *testing.T) {
 		}
 	}
 	f("", Unknown, Unknown, Unknown)
-	f("Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0.0.0 Safari/537.36", Desktop, "Windows", "Chrome")
-	f("Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0.0.0 Safari/537.36 Edg/120.0.0.0", Desktop, "Windows", "Edge")
-	f("Mozilla/5.0 (X11; Linux x86_64; rv:120.0) Gecko/20100101 Firefox/120.0", Desktop, "Linux", "Firefox")
-	f("Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.1 Safari/605.1.15", Desktop, "macOS", "Safari")
-	f("Mozilla/5.0 (iPhone; CPU iPhone OS 17_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.0 Mobile/15E148 Safari/604.1", Mobile, "iOS", "Safari")
-	f("Mozilla/5.0 (iPad; CPU OS 16_6 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/16.6 Mobile/15E148 Safari/604.1", Tablet, "iOS", "Safari")
-	f("Mozilla/5.0 (Linux; Android 14; SM-S918B) AppleWebKit/537.36 (KHTML, like Gecko) SamsungBrowser/23.0 Chrome/115.0.0.0 Mobile Safari/537.36", Mobile, "Android", "Samsung Browser")
-	f("Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)", Bot, Unknown, "Googlebot")
-	f("curl/8.4.0", Bot, Unknown, Other)
-	f("python-requests/2.31", Bot, Unknown, Other)
-	f("Mozilla/5.0 (Linux; Android 9; CUBOT_X19) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0.0.0 Mobile Safari/537.36", Mobile, "Android", "Chrome")
-	f("MyShop/3.2 (whatever)", Unknown, Unknown, Other)
+	raw, err := os.ReadFile("testdata/agents.tsv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for line := range strings.Lines(string(raw)) {
+		if !strings.HasPrefix(line, "#") {
+			w := strings.SplitN(strings.TrimSuffix(line, "\n"), "\t", 4)
+			f(w[3], w[0], w[1], w[2])
+			n++
+		}
+	}
+	if n < 70 {
+		t.Errorf("only %d agents are listed", n)
+	}
 }
 
 func TestAgentsForget(t *testing.T) {
@@ -50,10 +54,10 @@ func TestAgentsForget(t *testing.T) {
 }
 
 func TestVisit(t *testing.T) {
-	f := func(url, referrer, path, channel, from, campaign string) {
+	f := func(url, referrer, path, channel, from, campaign, source string) {
 		t.Helper()
 		p, e := Visit(url, referrer)
-		if want := (Entry{channel, from, campaign}); p != path || e != want {
+		if want := (Entry{channel, from, campaign, source}); p != path || e != want {
 			t.Errorf("%s from %s\n  got  %s %+v\n  want %s %+v", url, referrer, p, e, path, want)
 		}
 		if u := UnpackEntry(string(e.Pack(nil))); e != (Entry{}) && u != e {
@@ -61,38 +65,56 @@ func TestVisit(t *testing.T) {
 		}
 	}
 	const shop = "https://www.shop.example"
-	f("", "", "", "", "", "")
-	f(shop, "", "/", Direct, "", "")
-	f(shop+"/p/42?color=red#top", "", "/p/42", Direct, "", "")
-	f("/p/42?x=1", "", "/p/42", Direct, "", "")
-	f(shop+"/#/app?x", "", "/", Direct, "", "")
+	f("", "", "", "", "", "", "")
+	f(shop, "", "/", Direct, "", "", "")
+	f(shop+"/p/42?color=red#top", "", "/p/42", Direct, "", "", "")
+	f("/p/42?x=1", "", "/p/42", Direct, "", "", "")
+	f(shop+"/#/app?x", "", "/", Direct, "", "", "")
 	// From within, and back from a payment.
-	f(shop+"/cart", shop+"/p/42", "/cart", "", "", "")
-	f(shop+"/cart", "https://checkout.shop.example:8443/x", "/cart", "", "", "")
-	f(shop+"/thanks", "https://www.paypal.com/pay", "/thanks", "", "", "")
-	f("/cart", "https://www.shop.example/", "/cart", "", "", "") // no telling whose it is
+	f(shop+"/cart", shop+"/p/42", "/cart", "", "", "", "")
+	f(shop+"/cart", "https://checkout.shop.example:8443/x", "/cart", "", "", "", "")
+	f(shop+"/thanks", "https://www.paypal.com/pay", "/thanks", "", "", "", "")
+	f("/cart", "https://www.shop.example/", "/cart", "", "", "", "") // no telling whose it is
 	// From others.
-	f(shop+"/", "https://www.google.co.uk/", "/", Search, "google.co.uk", "")
-	f(shop+"/", "https://www.bing.com/search?q=x", "/", Search, "bing.com", "")
-	f(shop+"/", "https://mail.google.com/mail", "/", Email, "mail.google.com", "")
-	f(shop+"/", "https://t.co/abc", "/", Social, "t.co", "")
-	f(shop+"/", "https://L.Facebook.com/", "/", Social, "l.facebook.com", "")
-	f(shop+"/", "https://www.idealo.de/preis", "/", PriceComparison, "idealo.de", "")
-	f(shop+"/", "https://de.trustpilot.com/review/shop", "/", ReviewSite, "de.trustpilot.com", "")
-	f(shop+"/", "https://blog.example.org/best-shops", "/", Referral, "blog.example.org", "")
-	f(shop+"/", "https://google.evil.com/", "/", Referral, "google.evil.com", "")
-	f("/p", "https://www.google.com/", "/p", Search, "google.com", "")
+	f(shop+"/", "https://www.google.co.uk/", "/", Search, "google.co.uk", "", "google")
+	f(shop+"/", "https://www.bing.com/search?q=x", "/", Search, "bing.com", "", "bing")
+	f(shop+"/", "https://mail.google.com/mail", "/", Email, "mail.google.com", "", "google")
+	f(shop+"/", "https://t.co/abc", "/", Social, "t.co", "", "t.co")
+	f(shop+"/", "https://L.Facebook.com/", "/", Social, "l.facebook.com", "", "facebook")
+	f(shop+"/", "https://www.idealo.de/preis", "/", PriceComparison, "idealo.de", "", "idealo")
+	f(shop+"/", "https://de.trustpilot.com/review/shop", "/", ReviewSite, "de.trustpilot.com", "", "trustpilot")
+	f(shop+"/", "https://blog.example.org/best-shops", "/", Referral, "blog.example.org", "", "example.org")
+	f(shop+"/", "https://google.evil.com/", "/", Referral, "google.evil.com", "", "evil.com")
+	f("/p", "https://www.google.com/", "/p", Search, "google.com", "", "google")
 	// Tagged.
-	f(shop+"/?utm_source=google&utm_medium=cpc&utm_campaign=spring+sale", "https://www.google.com/", "/", Ads, "google.com", "spring sale")
-	f(shop+"/?utm_medium=Email&utm_campaign=n%C3%BA1", "", "/", Email, "", "nú1")
-	f(shop+"/?utm_medium=paid_social", "", "/", Ads, "", "")
-	f(shop+"/?gclid=abc", "https://www.google.com/", "/", Ads, "google.com", "")
-	f(shop+"/?utm_source=newsletter", "", "/", Email, "", "")
-	f(shop+"/?utm_source=facebook", "", "/", Social, "", "")
-	f(shop+"/?utm_campaign=x", "", "/", Unknown, "", "x")
-	f(shop+"/?utm_campaign=x", "https://www.bing.com/", "/", Search, "bing.com", "x")
-	f(shop+"/?utm_campaign=a%1Fb%00c", "", "/", Unknown, "", "abc")
-	f(shop+"/?utm_source=&utm_medium=", "", "/", Direct, "", "")
+	f(shop+"/?utm_source=google&utm_medium=cpc&utm_campaign=spring+sale", "https://www.google.com/", "/", Ads, "google.com", "spring sale", "google")
+	f(shop+"/?utm_medium=Email&utm_campaign=n%C3%BA1", "", "/", Email, "", "nú1", "")
+	f(shop+"/?utm_medium=paid_social", "", "/", Ads, "", "", "")
+	f(shop+"/?gclid=abc", "https://www.google.com/", "/", Ads, "google.com", "", "google")
+	f(shop+"/?utm_source=newsletter", "", "/", Email, "", "", "newsletter")
+	f(shop+"/?utm_source=facebook", "", "/", Social, "", "", "facebook")
+	f(shop+"/?utm_campaign=x", "", "/", Unknown, "", "x", "")
+	f(shop+"/?utm_campaign=x", "https://www.bing.com/", "/", Search, "bing.com", "x", "bing")
+	f(shop+"/?utm_campaign=a%1Fb%00c", "", "/", Unknown, "", "abc", "")
+	f(shop+"/?utm_source=&utm_medium=", "", "/", Direct, "", "", "")
+	f(shop+"/?utm_source=Flyer&utm_medium=qr", "", "/", Unknown, "", "", "flyer")
+	f(shop+"/?utm_source=facebook&utm_medium=organic", "", "/", Social, "", "", "facebook")
+	f(shop+"/?utm_medium=sms", "", "/", Message, "", "", "")
+	f(shop+"/?utm_medium=cpa&gclid=x", "", "/", Ads, "", "", "google")
+	f(shop+"/?utm_id=7&msclkid=x", "", "/", Ads, "", "", "bing")
+	// Click ids.
+	f(shop+"/p?color=red&fbclid=IwAR0", "https://l.instagram.com/", "/p", Social, "l.instagram.com", "", "facebook")
+	f(shop+"/p?ttclid=E.C.P", "", "/p", Ads, "", "", "tiktok")
+	f(shop+"/p?mc_eid=1", "", "/p", Email, "", "", "mailchimp")
+	f(shop+"/p?awc=1_2", "https://www.awin1.com/", "/p", Affiliate, "awin1.com", "", "awin")
+	f(shop+"/p?srsltid=x", "https://www.google.com/", "/p", PriceComparison, "google.com", "", "google")
+	f(shop+"/p?gclid=", "", "/p", Direct, "", "", "")
+	f(shop+"/p?awclike=1&xgclid=1", shop+"/", "/p", "", "", "", "")
+	// Apps of Android.
+	f(shop+"/", "android-app://com.google.android.gm/", "/", Email, "com.google.android.gm", "", "com.google.android.gm")
+	if e := UnpackEntry("ads" + sep + "google.com" + sep + "spring"); e != (Entry{Channel: Ads, Referrer: "google.com", Campaign: "spring"}) {
+		t.Errorf("an entry without a source unpacks to %+v", e)
+	}
 	if e := UnpackEntry(""); e.Channel != Unknown {
 		t.Error("nothing packed should be unknown: ", e)
 	}
@@ -112,10 +134,10 @@ func TestAnything(t *testing.T) {
 		if path != Path(url) {
 			t.Fatalf("two paths: %q %q", path, Path(url))
 		}
-		if len(path) > MaxPath || len(e.Referrer) > 128 || len(e.Campaign) > 100 {
+		if len(path) > MaxPath || len(e.Referrer) > 128 || len(e.Campaign) > 100 || len(e.Source) > 128 {
 			t.Fatalf("too long: %q %+v", path, e)
 		}
-		for _, s := range []string{path, e.Referrer, e.Campaign} {
+		for _, s := range []string{path, e.Referrer, e.Campaign, e.Source} {
 			if !utf8.ValidString(s) {
 				t.Fatalf("%q is not UTF-8", s)
 			}

@@ -16,6 +16,8 @@
 //     the earliest opinion.
 //   - An opinion is what its last version says (posted, mention, edited; an edit keeps what it does not name). A removed one keeps its
 //     row, and counts no longer.
+//   - What is told of products, of the customer and of currencies is looked up when a row is written, see lookUp; the state has what the
+//     events said.
 //   - A case is that of the opinion which was the first to be negative and is not removed, whether or not it was edited to be
 //     positive later; its answer, promise and resolution are the first ones that came for that opinion.
 //
@@ -34,6 +36,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/afterclick/afterclick/processors/enrich"
 	"github.com/afterclick/afterclick/schemas/event"
 	"github.com/afterclick/afterclick/schemas/flow"
 	"github.com/afterclick/afterclick/schemas/table"
@@ -44,10 +47,11 @@ type Config struct {
 	Horizon  time.Duration // how late an event may come, and how long a quiet order is remembered
 	MaxFacts int           // events and touches that an order takes
 	MaxState int           // bytes of a state beyond which an order takes no more: a record of the changelog must take it
+	Lookups  enrich.Lookups
 }
 
 // Default is what applies unless configured otherwise.
-var Default = Config{Horizon: 400 * 24 * time.Hour, MaxFacts: 4096, MaxState: 512 << 10}
+var Default = Config{Horizon: 400 * 24 * time.Hour, MaxFacts: 4096, MaxState: 512 << 10, Lookups: enrich.Nothing{}}
 
 // Validate names the first rule that c breaks.
 func (c Config) Validate() error {
@@ -58,6 +62,8 @@ func (c Config) Validate() error {
 		return fmt.Errorf("journey limit of %d events: must be at least 1", c.MaxFacts)
 	case c.MaxState < 4<<10:
 		return fmt.Errorf("journey state of %d bytes: must be at least 4096", c.MaxState)
+	case c.Lookups == nil:
+		return fmt.Errorf("journey lookups: there must be some, such as enrich.Nothing")
 	}
 	return nil
 }
@@ -94,7 +100,7 @@ func (m *Machine) Apply(old []byte, e *event.Event, at flow.At, out *flow.Output
 		case at.Clock != 0 && last+m.horizon < at.Clock: // forgotten, as it is between epochs
 			if flags&stateDirty != 0 {
 				s.read(old)
-				s.tell(out)
+				s.tell(m.Lookups, out)
 				s.reset()
 			}
 		case flags&stateFull != 0:
@@ -141,7 +147,7 @@ func (m *Machine) Settle(old []byte, _ bool, out *flow.Output) ([]byte, flow.Set
 	s := &m.s
 	s.reset()
 	s.read(old)
-	s.tell(out)
+	s.tell(m.Lookups, out)
 	m.settled = s.allTold(m.settled[:0], old) // not Apply's memory, where old may be
 	return m.settled, settled
 }
@@ -186,10 +192,11 @@ func (s *state) compare(before summary, review uint32, revision uint64, out *flo
 }
 
 // tell writes the rows that changed since they were written.
-func (s *state) tell(out *flow.Output) {
+func (s *state) tell(known enrich.Lookups, out *flow.Output) {
 	o := s.order()
 	if s.journey.dirty && o.known {
 		row := s.journeyRow(&o)
+		lookUp(known, &row)
 		row.Revision = s.journey.revision
 		out.Journeys = append(out.Journeys, row)
 	}

@@ -18,6 +18,7 @@ func TestScenarios(t *testing.T) { trial.Scenarios(t, machine) }
 // machine is one with the settings of a scenario.
 func machine(set map[string]string) (trial.Machine, error) {
 	c := journey.Default
+	c.Lookups = trial.Shop
 	for k, v := range set {
 		var err error
 		switch k {

@@ -1,6 +1,7 @@
 package journey_test
 
 import (
+	"bytes"
 	"fmt"
 	"testing"
 	"time"
@@ -14,6 +15,13 @@ import (
 
 // start is late in a month, so that months change.
 var start = event.TimeOf(time.Date(2026, 1, 28, 12, 0, 0, 0, time.UTC))
+
+// known has lookups that know some of what the events name.
+var known = func() journey.Config {
+	c := journey.Default
+	c.Lookups = trial.Shop
+	return c
+}()
 
 func events(t *rapid.T, n int) []*event.Event {
 	pick := func(name string, of ...string) string { return rapid.SampledFrom(of).Draw(t, name) }
@@ -37,11 +45,11 @@ func events(t *rapid.T, n int) []*event.Event {
 			h.Type = rapid.SampledFrom(event.OrderTypes).Draw(t, "type")
 			e.Order = &event.Order{Header: h, Order: order, Customer: event.CustomerID(pick("customer", "", "ann", "bob")),
 				Visitor: event.VisitorID(pick("visitor", "", "v1")), Channel: pick("channel", "", "web", "store"),
-				Total: float("total", 0, 12.5, 99.99), Currency: pick("currency", "", "EUR"), Promise: maybe("promise"),
+				Total: float("total", 0, 12.5, 99.99), Currency: pick("currency", "", "EUR", "USD", "XXX"), Promise: maybe("promise"),
 				Warehouse: pick("warehouse", "", "north", "south"), Country: pick("country", "", "DE", "ES"), Region: pick("region", "", "BE"),
 				Amount: float("amount", 0, 0.1, 0.2, 3.3), Reason: pick("reason", "", "late", "broken")}
 			if rapid.Bool().Draw(t, "items") {
-				e.Order.Items = []event.Item{{Product: "p1", Category: "toys", Quantity: 2, Price: 9.99}, {Product: "p2"}}[:rapid.IntRange(1, 2).Draw(t, "items")]
+				e.Order.Items = []event.Item{{Product: "p1", Category: "toys", Quantity: 2, Price: float("price", 0, 9.99)}, {Product: event.ProductID(pick("product", "p1", "p2", "p3")), Quantity: 3}}[:rapid.IntRange(1, 2).Draw(t, "items")]
 			}
 		case event.Deliveries:
 			h.Type = rapid.SampledFrom(event.DeliveryTypes).Draw(t, "type")
@@ -96,7 +104,7 @@ func touches(t *rapid.T) []event.Touch {
 
 func TestEqualsOracle(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		m, err := journey.New(journey.Default)
+		m, err := journey.New(known)
 		must(t, err)
 		list := events(t, rapid.IntRange(1, 25).Draw(t, "n"))
 		said := touches(t)
@@ -125,7 +133,7 @@ func TestEqualsOracle(t *testing.T) {
 			n := rapid.IntRange(1, 9).Draw(t, "epoch")
 			must(t, r.Epoch(n, rapid.IntRange(0, 3).Draw(t, "fate") > 0))
 		}
-		want := oracle.OfTouched(list, trial.FinalTouches(said))
+		want := oracle.OfTouched(trial.Shop, list, trial.FinalTouches(said))
 		if d := trial.Diff(r.Tables.Final(), want); d != "" {
 			t.Fatal(d)
 		}
@@ -172,6 +180,42 @@ func TestEpochsDoNotShow(t *testing.T) {
 		})
 		if d := trial.Diff(random, want); d != "" {
 			t.Fatal("random epochs: ", d)
+		}
+	})
+}
+
+// TestAbortedLookups: an attempt that was aborted leaves nothing of what its lookups said, neither in states nor in rows.
+func TestAbortedLookups(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var log []trial.Record
+		for _, e := range events(t, rapid.IntRange(1, 25).Draw(t, "n")) {
+			log = append(log, trial.Record{Event: e})
+		}
+		lookups := &trial.Switch{Lookups: trial.Shop}
+		config := known
+		config.Lookups = lookups
+		m, err := journey.New(config)
+		must(t, err)
+		r := trial.New(m, log)
+		r.Tables.Changing = true
+		m, err = journey.New(known)
+		must(t, err)
+		calm := trial.New(m, log)
+		for r.Next < len(log) {
+			n := rapid.IntRange(1, 9).Draw(t, "epoch")
+			lookups.Lookups = trial.Changed
+			must(t, r.Epoch(rapid.IntRange(1, 9).Draw(t, "aborted"), false))
+			lookups.Lookups = trial.Shop
+			must(t, r.Epoch(n, true))
+			must(t, calm.Epoch(n, true))
+		}
+		if d := trial.Diff(r.Tables.Final(), calm.Tables.Final()); d != "" {
+			t.Fatal(d)
+		}
+		for key, entry := range calm.States {
+			if !bytes.Equal(entry.State, r.States[key].State) {
+				t.Fatalf("the state of %s differs", key)
+			}
 		}
 	})
 }

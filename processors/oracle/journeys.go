@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/afterclick/afterclick/processors/enrich"
 	"github.com/afterclick/afterclick/schemas/event"
 	"github.com/afterclick/afterclick/schemas/table"
 )
@@ -20,7 +21,7 @@ type facts struct {
 }
 
 // journey adds the rows of one key: the journey if an order or delivery event is known, and its opinions.
-func journey(t *Tables, events []*event.Event, touches map[event.OrderID][]event.Touch) {
+func (rules Rules) journey(t *Tables, events []*event.Event, touches map[event.OrderID][]event.Touch) {
 	f := facts{opinions: map[event.ReviewID][]*event.Review{}}
 	var order event.OrderID
 	for _, e := range events {
@@ -45,6 +46,7 @@ func journey(t *Tables, events []*event.Event, touches map[event.OrderID][]event
 		return cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(a.Session, b.Session))
 	})
 	row := f.row(order)
+	rules.lookUp(&row)
 	if len(f.orders)+len(f.deliveries) > 0 {
 		t.Journeys = append(t.Journeys, row)
 	}
@@ -168,6 +170,55 @@ func (f *facts) row(order event.OrderID) table.Journey {
 	f.opined(&r)
 	r.Stage = deepest(&r)
 	return r
+}
+
+// lookUp adds what is known besides the events.
+func (rules Rules) lookUp(r *table.Journey) {
+	customer := rules.customer(r.Customer)
+	r.Segment, r.Generation, r.HomeCountry, r.CustomerSince = customer.Segment, customer.Generation, customer.HomeCountry, customer.FirstOrder
+
+	at := r.Placed
+	if at == 0 {
+		at = r.FirstEvent
+	}
+	rate, rated := rules.Lookups.Rate(r.Currency, at)
+	rated = rated && r.Currency != ""
+	own, missing, all := 0.0, 0.0, true // of the lines: at prices of the order, at prices of the catalogue
+	fromCatalogue := false
+	for i := range r.Items {
+		item := &r.Items[i]
+		p, listed := rules.Lookups.Product(item.Product)
+		if !listed {
+			p = enrich.Product{Category: enrich.Unknown, Brand: enrich.Unknown}
+		}
+		item.Category, item.Brand = cmp.Or(item.Category, p.Category), cmp.Or(item.Brand, p.Brand)
+		quantity := item.Quantity
+		if quantity == 0 {
+			quantity = 1
+		}
+		if item.Price == 0 {
+			fromCatalogue = true
+			missing += p.Price * quantity
+			all = all && p.Price != 0
+		} else {
+			own += item.Price * quantity
+			all = all && rated
+		}
+	}
+	exact := func(v float64) table.Maybe { return table.Maybe{Value: math.Round(v*1e6) / 1e6, Known: true} }
+	r.ValueFrom = enrich.Unknown
+	switch {
+	case r.Total != 0 && rated:
+		r.Value, r.ValueFrom = exact(r.Total*rate), "total"
+	case r.Total != 0 || len(r.Items) == 0 || !all:
+	case fromCatalogue:
+		r.Value, r.ValueFrom = exact(own*rate+missing), "catalogue"
+	default:
+		r.Value, r.ValueFrom = exact(own*rate), "items"
+	}
+	if r.RefundAmount != 0 && rated {
+		r.RefundValue = exact(r.RefundAmount * rate)
+	}
 }
 
 func (f *facts) promises(r *table.Journey) {

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/afterclick/afterclick/processors/enrich"
 	"github.com/afterclick/afterclick/schemas/event"
 	"github.com/afterclick/afterclick/schemas/table"
 	"github.com/cespare/xxhash/v2"
@@ -18,10 +19,11 @@ import (
 type Rules struct {
 	Gap, MaxLength, Horizon time.Duration
 	ByTracker               bool
+	Lookups                 enrich.Lookups
 }
 
 // Default rules, those of an unconfigured pipeline.
-var Default = Rules{Gap: 30 * time.Minute, MaxLength: 24 * time.Hour, Horizon: 24 * time.Hour}
+var Default = Rules{Gap: 30 * time.Minute, MaxLength: 24 * time.Hour, Horizon: 24 * time.Hour, Lookups: enrich.Nothing{}}
 
 // Tables are what the machines write, in order of their keys, with revision 0.
 type Tables struct {
@@ -39,8 +41,10 @@ func Of(rules Rules, events []*event.Event) Tables {
 }
 
 // OfTouched gives the journeys and reviews for events and touches that were said.
-func OfTouched(events []*event.Event, touches []event.Touch) Tables {
-	t := of(Default, events, touches)
+func OfTouched(lookups enrich.Lookups, events []*event.Event, touches []event.Touch) Tables {
+	rules := Default
+	rules.Lookups = lookups
+	t := of(rules, events, touches)
 	t.Touches = nil
 	return t
 }
@@ -73,7 +77,7 @@ func of(rules Rules, events []*event.Event, said []event.Touch) Tables {
 		touches[touch.Order] = append(touches[touch.Order], touch)
 	}
 	for _, events := range keys {
-		journey(&t, events, touches)
+		rules.journey(&t, events, touches)
 	}
 	t.Sort()
 	return t

@@ -1,6 +1,7 @@
 package oracle
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/afterclick/afterclick/processors/enrich"
@@ -14,7 +15,7 @@ func (rules Rules) visitor(t *Tables, clicks []*event.Click) {
 	slices.SortFunc(clicks, func(a, b *event.Click) int { return byTime(a.Header, b.Header) })
 	sessions := rules.cut(clicks)
 	for _, s := range sessions {
-		t.Sessions = append(t.Sessions, sessionRow(s))
+		t.Sessions = append(t.Sessions, rules.session(s))
 		t.Identities = append(t.Identities, identities(s)...)
 		t.Touches = append(t.Touches, rules.touches(s, sessions, clicks)...)
 	}
@@ -125,13 +126,14 @@ func at(stage table.Stage) func(*event.Click) bool {
 
 func path(c *event.Click) string { return enrich.Path(c.URL) }
 
-func sessionRow(s []*event.Click) table.Session {
+func (rules Rules) session(s []*event.Click) table.Session {
 	row := table.Session{
 		Visitor: s[0].Visitor, Start: s[0].Time, ID: session.ID(s[0].Visitor, s[0].Time), End: s[len(s)-1].Time,
 		Customer:       event.CustomerID(last(s, func(c *event.Click) string { return string(c.Customer) })),
 		Source:         event.Source(first(s, func(c *event.Click) string { return string(c.Source) })),
 		TrackerSession: event.SessionID(first(s, func(c *event.Click) string { return string(c.Session) })),
-		Country:        first(s, func(c *event.Click) string { return c.Country }),
+		Country:        cmp.Or(first(s, func(c *event.Click) string { return c.Country }), enrich.Unknown),
+		Category:       rules.category(s),
 		Landing:        first(s, path),
 		Exit:           last(s, path),
 		Channel:        enrich.Unknown,
@@ -161,13 +163,70 @@ func sessionRow(s []*event.Click) table.Session {
 	}
 	for _, c := range s {
 		if _, e := enrich.Visit(c.URL, c.Referrer); e != (enrich.Entry{}) {
-			row.Channel, row.Referrer, row.Campaign = e.Channel, e.Referrer, e.Campaign
+			row.Channel, row.Referrer, row.Campaign, row.TrafficSource = e.Channel, e.Referrer, e.Campaign, e.Source
 			break
 		}
 	}
 	agent := enrich.NewAgents(1).Agent(first(s, func(c *event.Click) string { return c.UserAgent }))
 	row.Device, row.OS, row.Browser, row.Bot = agent.Device, agent.OS, agent.Browser, agent.Bot
+	row.Region = region(s)
+	customer := rules.customer(row.Customer)
+	row.Segment, row.Generation, row.HomeCountry, row.CustomerSince = customer.Segment, customer.Generation, customer.HomeCountry, customer.FirstOrder
 	return row
+}
+
+// region is the first one that is told together with the session's country.
+func region(s []*event.Click) string {
+	country := first(s, func(c *event.Click) string { return c.Country })
+	region := first(s, func(c *event.Click) string {
+		if country == "" || c.Country != country {
+			return ""
+		}
+		return c.Region
+	})
+	return cmp.Or(region, enrich.Unknown)
+}
+
+// category is the one of most looks at products and of what was put into the cart; of equals, the one that comes last.
+func (rules Rules) category(s []*event.Click) string {
+	var seen []string
+	for _, c := range s {
+		if is(event.Product, event.CartAdded)(c) {
+			category := enrich.Unknown
+			if p, ok := rules.Lookups.Product(c.Product); ok && c.Product != "" {
+				category = p.Category
+			}
+			seen = append(seen, category)
+		}
+	}
+	best := ""
+	for _, category := range seen { // a later one takes over if it has as many
+		if times(seen, category) >= times(seen, best) {
+			best = category
+		}
+	}
+	return best
+}
+
+func times(all []string, word string) (n int) {
+	for _, w := range all {
+		if w == word {
+			n++
+		}
+	}
+	return n
+}
+
+// customer is what is told of somebody, if it is somebody.
+func (rules Rules) customer(id event.CustomerID) enrich.Customer {
+	c, told := rules.Lookups.Customer(id)
+	switch {
+	case id == "":
+		return enrich.Customer{}
+	case !told:
+		return enrich.Customer{Segment: enrich.Unknown, Generation: enrich.Unknown, HomeCountry: enrich.Unknown}
+	}
+	return c
 }
 
 // identities are the unbroken runs of one customer; two that would have the same from and customer are one.
@@ -192,7 +251,7 @@ func identities(s []*event.Click) []table.Identity {
 
 // touches are what session s did for each order that it completed, tracked or asked about.
 func (rules Rules) touches(s []*event.Click, all [][]*event.Click, clicks []*event.Click) []event.Touch {
-	row := sessionRow(s)
+	row := rules.session(s)
 	var touches []event.Touch
 	links := is(event.CheckoutCompleted, event.TrackingViewed, event.ContactOpened)
 	done := map[event.OrderID]bool{"": true}

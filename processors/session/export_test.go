@@ -12,7 +12,7 @@ func Dump(b []byte) (string, error) {
 		return "", err
 	}
 	names := [fields]string{fPage: "page", fEntry: "entry", fOrder: "order", fStep: "step", fAgent: "agent", fCountry: "country",
-		fSource: "source", fCustomer: "customer", fTracker: "tracker"}
+		fSource: "source", fCustomer: "customer", fTracker: "tracker", fProduct: "product", fRegion: "region"}
 	var out strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&out, format+"\n", args...) }
 	line("visitor %q, last seen %s, flags %05b", s.visitor, s.end, b[1])

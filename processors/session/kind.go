@@ -40,6 +40,7 @@ var stages = [32]table.Stage{other: table.Visit, product: table.View, search: ta
 	trackingViewed: table.Visit, contactOpened: table.Visit, page: table.Visit}
 
 func (k kind) stage() table.Stage { return stages[k&31] }
+func (k kind) ofProduct() bool    { return k == product || k == cartAdded }
 func (k kind) inCheckout() bool   { return k >= checkoutStarted && k <= checkoutCompleted }
 
 // links says whether a click of this kind that names an order makes its session a touch of that order.

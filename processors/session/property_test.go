@@ -1,6 +1,7 @@
 package session_test
 
 import (
+	"bytes"
 	"fmt"
 	"testing"
 	"time"
@@ -13,10 +14,11 @@ import (
 )
 
 // A short day makes everything happen within few events: gaps, cuts, midnights, horizons.
-var short = session.Config{Gap: 10 * time.Minute, MaxLength: time.Hour, Horizon: 2 * time.Hour, MaxMarks: 10_000, MaxState: 1 << 20}
+var short = session.Config{Gap: 10 * time.Minute, MaxLength: time.Hour, Horizon: 2 * time.Hour, MaxMarks: 10_000, MaxState: 1 << 20,
+	Lookups: trial.Shop}
 
 func rulesOf(c session.Config) oracle.Rules {
-	return oracle.Rules{Gap: c.Gap, MaxLength: c.MaxLength, Horizon: c.Horizon, ByTracker: c.ByTracker}
+	return oracle.Rules{Gap: c.Gap, MaxLength: c.MaxLength, Horizon: c.Horizon, ByTracker: c.ByTracker, Lookups: c.Lookups}
 }
 
 var clickTypes = []event.Type{event.Page, event.ProductList, event.Product, event.Search, event.ReviewsRead, event.Compare, event.CartViewed,
@@ -44,7 +46,8 @@ func clicks(t *rapid.T, n int) []*event.Event {
 			URL:       pick("url", "", "https://shop.example/", "https://shop.example/p/1?utm_campaign=may&utm_medium=cpc", "https://shop.example/p/2"),
 			Referrer:  pick("referrer", "", "https://shop.example/", "https://www.google.com/", "https://idealo.de/x"),
 			UserAgent: pick("agent", "", "Mozilla/5.0 (X11; Linux x86_64; rv:120.0) Gecko/20100101 Firefox/120.0", "curl/8"),
-			Country:   pick("country", "", "DE", "ES"), Order: event.OrderID(pick("order", "", "o1", "o2")), Step: pick("step", "", "address", "payment"),
+			Country:   pick("country", "", "DE", "ES"), Region: pick("region", "", "BE", "MD"),
+			Product: event.ProductID(pick("product", "", "p1", "p2", "p3", "p4", "p9")), Order: event.OrderID(pick("order", "", "o1", "o2")), Step: pick("step", "", "address", "payment"),
 		}})
 	}
 	return events
@@ -160,6 +163,42 @@ func TestEpochsDoNotShow(t *testing.T) {
 		})
 		if d := trial.Diff(each, want); d != "" {
 			t.Fatal("an epoch for each: ", d)
+		}
+	})
+}
+
+// TestAbortedLookups: an attempt that was aborted leaves nothing of what its lookups said, neither in states nor in rows.
+func TestAbortedLookups(t *testing.T) {
+	delays := []time.Duration{0, 0, time.Minute, time.Hour, 4 * time.Hour}
+	rapid.Check(t, func(t *rapid.T) {
+		log := shuffled(t, clicks(t, rapid.IntRange(1, 40).Draw(t, "n")), delays)
+		lookups := &trial.Switch{Lookups: trial.Shop}
+		config := short
+		config.Lookups = lookups
+		m, err := session.New(config)
+		must(t, err)
+		r := trial.New(m, log)
+		r.Tables.Changing = true
+		m, err = session.New(short)
+		must(t, err)
+		calm := trial.New(m, log)
+		for r.Next < len(log) {
+			n := rapid.IntRange(1, 9).Draw(t, "epoch")
+			lookups.Lookups = trial.Changed
+			must(t, r.Epoch(rapid.IntRange(1, 9).Draw(t, "aborted"), false))
+			lookups.Lookups = trial.Shop
+			must(t, r.Epoch(n, true))
+			must(t, calm.Epoch(n, true))
+		}
+		must(t, r.Force())
+		must(t, calm.Force())
+		if d := trial.Diff(r.Tables.Final(), calm.Tables.Final()); d != "" {
+			t.Fatal(d)
+		}
+		for key, entry := range calm.States {
+			if !bytes.Equal(entry.State, r.States[key].State) {
+				t.Fatalf("the state of %s differs", key)
+			}
 		}
 	})
 }

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/afterclick/afterclick/processors/enrich"
@@ -53,6 +54,7 @@ func (m *Machine) row(n int) table.Session {
 	c := &s.cuts[n]
 	r := table.Session{Visitor: s.visitor, Start: c.start, ID: ID(s.visitor, c.start), End: c.end, Events: uint32(c.n)}
 	var entry, agent uint32
+	m.tallies.reset(len(s.strings))
 	s.of(n, func(_ int, k *mark) {
 		first := func(to *string, f field) {
 			if *to == "" {
@@ -67,6 +69,9 @@ func (m *Machine) row(n int) table.Session {
 		first((*string)(&r.Source), fSource)
 		first((*string)(&r.TrackerSession), fTracker)
 		first(&r.Country, fCountry)
+		if r.Region == "" && k.f[fCountry] != 0 && s.str(k.f[fCountry]) == r.Country {
+			r.Region = s.str(k.f[fRegion])
+		}
 		first(&r.Landing, fPage)
 		last(&r.Exit, fPage)
 		last((*string)(&r.Customer), fCustomer)
@@ -76,6 +81,9 @@ func (m *Machine) row(n int) table.Session {
 		}
 		if agent == 0 {
 			agent = k.f[fAgent]
+		}
+		if k.kind.ofProduct() {
+			m.tallies.add(k.f[fProduct])
 		}
 		r.Stage = max(r.Stage, k.kind.stage())
 		switch k.kind {
@@ -107,10 +115,75 @@ func (m *Machine) row(n int) table.Session {
 		}
 	})
 	e := enrich.UnpackEntry(s.str(entry))
-	r.Channel, r.Referrer, r.Campaign = e.Channel, e.Referrer, e.Campaign
+	r.Channel, r.Referrer, r.Campaign, r.TrafficSource = e.Channel, e.Referrer, e.Campaign, e.Source
 	a := enrich.Unpack(s.str(agent))
 	r.Device, r.OS, r.Browser, r.Bot = a.Device, a.OS, a.Browser, a.Bot || s.bot
+	r.Country, r.Region = cmp.Or(r.Country, enrich.Unknown), cmp.Or(r.Region, enrich.Unknown)
+	r.Category = m.category()
+	customer := enrich.CustomerOf(m.Lookups, r.Customer)
+	r.Segment, r.Generation, r.HomeCountry, r.CustomerSince = customer.Segment, customer.Generation, customer.HomeCountry, customer.FirstOrder
 	return r
+}
+
+// tally counts marks of a session: those of one product, then those of one category.
+type tally struct {
+	product  uint32
+	category string
+	n, last  int // marks, and the number of the last one
+}
+
+// tallies find out a session's category.
+type tallies struct {
+	products   []tally
+	place      []int32 // by number of the product's string, from 1; 0: not seen
+	categories []tally
+	marks      int
+}
+
+func (a *tallies) reset(strings int) {
+	if len(a.place) <= strings {
+		a.place = make([]int32, 2*strings+1)
+	}
+	for _, t := range a.products {
+		a.place[t.product] = 0
+	}
+	a.products, a.categories, a.marks = a.products[:0], a.categories[:0], 0
+}
+
+// add counts a mark of a product, which may not be named (0).
+func (a *tallies) add(product uint32) {
+	a.marks++
+	if a.place[product] == 0 {
+		a.products = append(a.products, tally{product: product})
+		a.place[product] = int32(len(a.products))
+	}
+	t := &a.products[a.place[product]-1]
+	t.n, t.last = t.n+1, a.marks
+}
+
+// category is that of most marks that were counted, of equals the one counted last; empty if none were.
+func (m *Machine) category() string {
+	a := &m.tallies
+	for _, t := range a.products {
+		t.category = enrich.Unknown
+		if t.product != 0 {
+			t.category = enrich.ProductOf(m.Lookups, event.ProductID(m.s.str(t.product))).Category
+		}
+		i := slices.IndexFunc(a.categories, func(c tally) bool { return c.category == t.category })
+		if i < 0 {
+			a.categories = append(a.categories, t)
+			continue
+		}
+		c := &a.categories[i]
+		c.n, c.last = c.n+t.n, max(c.last, t.last)
+	}
+	var best tally
+	for _, c := range a.categories {
+		if c.n > best.n || c.n == best.n && c.last > best.last {
+			best = c
+		}
+	}
+	return best.category
 }
 
 // since keeps the first time of something; marks come in order.

@@ -10,7 +10,12 @@
 // them too), the others by the gap among themselves; sessions of a visitor that begin in the same millisecond are one.
 //
 // Of a session's marks, the first that has one gives landing, device, country and source; the last that has one gives exit,
-// customer and checkout step; the first entry from outside, or direct, gives channel, referrer and campaign.
+// customer and checkout step; the first entry from outside, or direct, gives channel, referrer, source and campaign. The region is the
+// first that a mark has together with the session's country. The category is that of most looks at products and of what was put into the
+// cart, of equals the one seen last: the last alone would be chance, and what was never looked at says nothing.
+//
+// Categories and what is told of the customer are looked up when a row is written, so a row says what was known then. The state has
+// the products' ids, as the events said them.
 //
 // # Keys
 //
@@ -53,10 +58,12 @@ type Config struct {
 	ByTracker bool          // sessions are the tracker's own where it names them
 	MaxMarks  int           // events of a visitor beyond which it is a bot
 	MaxState  int           // bytes of a state beyond which its visitor is a bot: a record of the changelog must take it
+	Lookups   enrich.Lookups
 }
 
 // Default is what applies unless configured otherwise.
-var Default = Config{Gap: 30 * time.Minute, MaxLength: 24 * time.Hour, Horizon: 24 * time.Hour, MaxMarks: 10_000, MaxState: 512 << 10}
+var Default = Config{Gap: 30 * time.Minute, MaxLength: 24 * time.Hour, Horizon: 24 * time.Hour, MaxMarks: 10_000, MaxState: 512 << 10,
+	Lookups: enrich.Nothing{}}
 
 // Validate names the first rule that c breaks.
 func (c Config) Validate() error {
@@ -71,6 +78,8 @@ func (c Config) Validate() error {
 		return fmt.Errorf("session limit of %d events: must be at least 1", c.MaxMarks)
 	case c.MaxState < 4<<10:
 		return fmt.Errorf("session state of %d bytes: must be at least 4096", c.MaxState)
+	case c.Lookups == nil:
+		return fmt.Errorf("session lookups: there must be some, such as enrich.Nothing")
 	}
 	return nil
 }
@@ -96,6 +105,7 @@ type Machine struct {
 	next, settledNext, pack []byte
 	was                     []run
 	opens                   []open
+	tallies                 tallies
 }
 
 // New makes a machine, or says what is wrong with its configuration.
@@ -228,8 +238,12 @@ func (m *Machine) mark(c *event.Click, hash uint64) mark {
 	set(fCustomer, string(c.Customer))
 	set(fOrder, string(c.Order))
 	set(fTracker, string(c.Session))
-	if k.kind.inCheckout() {
+	set(fRegion, c.Region)
+	switch {
+	case k.kind.inCheckout():
 		set(fStep, c.Step)
+	case k.kind.ofProduct():
+		set(fProduct, string(c.Product))
 	}
 	return k
 }

@@ -68,13 +68,15 @@ const (
 	fSource
 	fCustomer
 	fTracker
+	fProduct // of a look at a product, or of what was put into the cart
+	fRegion
 	fields
 )
 
 // sticky and its opposite are all fields: the first usually say what the mark before said.
 var (
-	sticky    = [...]field{fAgent, fCountry, fSource, fCustomer, fTracker}
-	notSticky = [...]field{fPage, fEntry, fOrder, fStep}
+	sticky    = [...]field{fAgent, fCountry, fSource, fCustomer, fTracker, fRegion}
+	notSticky = [...]field{fPage, fEntry, fOrder, fStep, fProduct}
 )
 
 // follow gives k what it says unless its fields say otherwise: as before, as far as fields are sticky.

@@ -34,11 +34,14 @@ type Click struct {
 	Referrer  string     `json:"referrer,omitempty"`
 	UserAgent string     `json:"user_agent,omitempty"`
 	Country   string     `json:"country,omitempty"` // ISO 3166-1 alpha-2, where the edge knows it
-	Product   ProductID  `json:"product,omitempty"`
-	Order     OrderID    `json:"order,omitempty"`
-	Step      string     `json:"step,omitempty"`  // of the checkout: "address", "payment"
-	Value     float64    `json:"value,omitempty"` // in currency
-	Currency  string     `json:"currency,omitempty"`
+	Region    string     `json:"region,omitempty"`  // in the country, where the edge knows it
+	// IP is the visitor's address, IPv4 or IPv6. Country and region are looked up by it where the event does not tell them; it is never stored.
+	IP       string    `json:"ip,omitempty"`
+	Product  ProductID `json:"product,omitempty"`
+	Order    OrderID   `json:"order,omitempty"`
+	Step     string    `json:"step,omitempty"`  // of the checkout: "address", "payment"
+	Value    float64   `json:"value,omitempty"` // in currency
+	Currency string    `json:"currency,omitempty"`
 	// Properties are free: a JSON object, kept as it came.
 	Properties json.RawMessage `json:"properties,omitempty"`
 }

@@ -71,6 +71,8 @@ func (c *checks) click(v *Click, rules Rules, sourceTime Time) {
 	c.line("referrer", v.Referrer)
 	c.line("user_agent", v.UserAgent)
 	c.country(v.Country)
+	c.name("region", v.Region)
+	c.name("ip", v.IP)
 	c.name("product", string(v.Product))
 	c.name("order", string(v.Order))
 	c.name("step", v.Step)

@@ -68,7 +68,7 @@ var Events = define(Schema{
 	col("value", floats, "Value of the event, for orders their total, in its currency.", func(r *Event) float64 { return r.Value }),
 	// LZ4, the default: ZSTD(1) takes less than half of the disk, but 1.2 µs more of the 3.5 that a row costs to insert, and as much
 	// in every merge. Who would rather have the disk may alter the codec: migrations leave it alone.
-	col("body", blob, "The event as canonical JSON: the record's value as it came if that is its format. The view takes the free properties out of it.",
+	col("body", blob, "The event as canonical JSON: the record's value as it came if that is its format, but without members called ip. The view takes the free properties out of it.",
 		func(r *Event) []byte { return r.Body }),
 	col("revision", uint64s, "Version of the row: the highest wins.", func(r *Event) uint64 { return r.Revision }),
 )

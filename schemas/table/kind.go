@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"unsafe"
 
@@ -95,6 +96,13 @@ func (c *moments) put(t event.Time) {
 type Maybe struct {
 	Value float64
 	Known bool
+}
+
+func (m Maybe) String() string {
+	if !m.Known {
+		return "NULL"
+	}
+	return strconv.FormatFloat(m.Value, 'g', -1, 64)
 }
 
 // Known is a number that is known.

@@ -162,8 +162,8 @@ func (s *Shop) tellOrder(o *order, st step) (feed.Record, bool) {
 		w.hex("visitor", "v", o.visitor)
 		w.text("channel", "web")
 		s.items(o)
-		w.cents("total", o.total)
-		w.text("currency", "EUR")
+		w.cents("total", s.paidTotal(o))
+		w.text("currency", currencyOf(at))
 		if !o.untold {
 			w.time("promise", o.promise)
 		}
@@ -171,15 +171,19 @@ func (s *Shop) tellOrder(o *order, st step) (feed.Record, bool) {
 		w.text("country", at.country)
 		w.text("region", at.regions[o.person.region])
 	case paid:
-		w.cents("total", o.total)
-		w.text("currency", "EUR")
+		w.cents("total", s.paidTotal(o))
+		w.text("currency", currencyOf(at))
 	case promised:
 		w.time("promise", o.promise)
 	case cancelled, returnRequested, returned:
 		w.text("reason", o.reason)
 	case refunded:
-		w.text("currency", "EUR")
-		w.cents("amount", st.arg)
+		w.text("currency", currencyOf(at))
+		if st.arg == o.total {
+			w.cents("amount", s.paidTotal(o))
+		} else {
+			w.cents("amount", o.paid(st.arg))
+		}
 		w.text("reason", o.reason)
 	case replacementSent:
 		w.text("warehouse", warehouses[o.warehouse])
@@ -201,7 +205,7 @@ func (s *Shop) items(o *order) {
 		w.text("category", categories[p.category].name)
 		w.text("brand", p.brand)
 		w.whole("quantity", int64(l.quantity))
-		w.cents("price", p.price)
+		w.cents("price", o.paid(p.price))
 		w.close()
 	}
 	w.b = append(w.b, ']')
