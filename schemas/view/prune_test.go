@@ -51,6 +51,7 @@ func TestDatesPrune(t *testing.T) {
 		"SELECT sum(sessions) FROM paths WHERE day = '2026-04-10'":                          4,
 		"SELECT count() FROM journeys WHERE month = '2026-04-01'":                           16,
 		"SELECT count() FROM promises WHERE month = '2026-04-01'":                           16,
+		"SELECT count() FROM returns WHERE month = '2026-04-01'":                            16,
 	} {
 		var plan []struct {
 			Line string `ch:"explain"`
