@@ -299,7 +299,7 @@ func (r *Rebuild) replayPast(ctx context.Context, at *config.Config, was clickho
 		return err
 	}
 	defer machines.Close()
-	if err := machines.Lookups.Load(ctx); err != nil { // for both
+	if err := machines.Lookups.Load(ctx); err != nil { // both ask them, from the first event on
 		return err
 	}
 	reader, err := engine(at, ingest.Parts, machines.Writer, machines.Lookups, r.Log)
@@ -499,7 +499,7 @@ func (r *Rebuild) await(ctx context.Context, e *ingest.Config, ok func(members [
 		case err == nil && ok(members):
 			return nil
 		case time.Now().After(end):
-			r.Log.Warn("going on, although not all instances have come or gone: restart those that do not follow", "after", patience, "groups", e.Prefix, "members", members, "error", err)
+			r.Log.Info("waited long enough for instances to come or go", "seconds", patience.Seconds(), "groups", e.Prefix, "members", members, "error", err)
 			return nil
 		}
 		select {
