@@ -85,10 +85,10 @@ func PastEvent(place flow.Place, kind event.Topic, at time.Time, body []byte) *k
 		Headers: []kgo.RecordHeader{{Key: originHeader, Value: o.append(nil)}}}
 }
 
-// Located adds to a click of the past where its address was, which nobody kept: country and region as they were found then.
-func Located(r *kgo.Record, country, region string) {
+// PastPlace tells where a click was. Its address is not in the past any more.
+func PastPlace(r *kgo.Record, country, region string) {
 	if country != "" {
-		r.Headers = append(r.Headers, kgo.RecordHeader{Key: placeHeader, Value: []byte(country + " " + region)})
+		r.Headers = append(r.Headers, placeHeaderOf(country, region))
 	}
 }
 

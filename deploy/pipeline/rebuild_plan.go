@@ -321,7 +321,7 @@ func (r *pastReader) between(ctx context.Context, part ingest.PastPart, from, to
 		} else {
 			records = append(records, &kgo.Record{Topic: part.Topic, Partition: part.Partition, Offset: place.Offset, Timestamp: at, Key: []byte(key), Value: []byte(body)})
 		}
-		ingest.Located(records[len(records)-1], country, region)
+		ingest.PastPlace(records[len(records)-1], country, region)
 	}
 	return records, size, rows.Err()
 }

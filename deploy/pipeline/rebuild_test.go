@@ -28,11 +28,8 @@ import (
 )
 
 // shortRules are the rules that tables are rebuilt with.
-var shortRules = func() oracle.Rules {
-	r := oracle.Default
-	r.Gap = 10 * time.Minute
-	return r
-}()
+var shortRules = oracle.Rules{Gap: 10 * time.Minute, MaxLength: oracle.Default.MaxLength, Horizon: oracle.Default.Horizon,
+	Lookups: oracle.Default.Lookups}
 
 const shortGap = "session.gap=10m"
 
