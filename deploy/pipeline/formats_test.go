@@ -47,10 +47,14 @@ func asSegment(t *testing.T, c *event.Click) []byte {
 	return b
 }
 
-// orderAsSegment is an event of an order as a server sends it, if the e-commerce spec can say all of it.
+// serverNames are the names of orders' events: the e-commerce spec's, and a shop's own.
+var serverNames = map[event.Type]string{event.Refunded: "Order Refunded", event.Cancelled: "Order Cancelled", event.Paid: "Payment Received",
+	event.ReturnRequested: "Return Requested", event.Returned: "Return Received"}
+
+// orderAsSegment is an event of an order as a server sends it, if a call can say all of it.
 func orderAsSegment(t *testing.T, o *event.Order) ([]byte, bool) {
 	t.Helper()
-	name := map[event.Type]string{event.Refunded: "Order Refunded", event.Cancelled: "Order Cancelled"}[o.Type]
+	name := serverNames[o.Type]
 	said := *o
 	said.Header, said.Order, said.Customer, said.Amount, said.Total, said.Currency, said.Reason, said.Items = event.Header{}, "", "", 0, 0, "", "", nil
 	if rest, err := json.Marshal(said); err != nil || name == "" || len(o.Items) > 0 || !bytes.Equal(rest, empty(t)) {
@@ -89,7 +93,7 @@ func placedBy(events []*event.Event) (orders []*event.Event) {
 	return orders
 }
 
-// A shop whose clicks, refunds and cancellations come from Segment, one by one and in batches, and the rest in our own format: the tables
+// A shop whose clicks, payments, returns and refunds come from Segment, one by one and in batches, and the rest in our own format: the tables
 // are those of the events that were meant, and the receipt is clean.
 func TestSegmentShopEqualsTheOracle(t *testing.T) {
 	t.Parallel()
@@ -146,7 +150,8 @@ func TestSegmentShopEqualsTheOracle(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			s := siteOn(t, localtest.Kafka(t, "segment", "server", "orders", "deliveries", "reviews"), `sources=[
-{topic: segment, holds: `+c.holds+`, format: segment, `+names+`}, {topic: server, holds: orders, format: segment},
+{topic: segment, holds: `+c.holds+`, format: segment, `+names+`}, {topic: server, holds: orders, format: segment,
+    types: {Payment Received: paid, Return Requested: return_requested, Return Received: returned}},
 {topic: orders, holds: orders}, {topic: deliveries, holds: deliveries}, {topic: reviews, holds: reviews}]`)
 			for topic, list := range map[string][]feed.Record{"segment": clicks, "server": server, "": rest} {
 				o := s.sending()
