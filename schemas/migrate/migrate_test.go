@@ -5,6 +5,8 @@ import (
 	"errors"
 	"flag"
 	"os"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -74,8 +76,18 @@ func TestUp(t *testing.T) {
 	}
 	// Every view can be read whole.
 	for _, v := range view.Views() {
-		if v.Columns == nil { // it has parameters
-			v.Name += "(since = '2026-03-14', until = '2026-03-15')"
+		if v.Parameters {
+			var arguments []string
+			for _, p := range regexp.MustCompile(`\{(\w+):(\w+)\}`).FindAllStringSubmatch(v.Query, -1) {
+				value := "'2026-03-14'"
+				if p[2] != "String" {
+					value = "14"
+				}
+				if a := p[1] + " = " + value; !slices.Contains(arguments, a) {
+					arguments = append(arguments, a)
+				}
+			}
+			v.Name += "(" + strings.Join(arguments, ", ") + ")"
 		}
 		rows, err := conn.Query(ctx, "SELECT * FROM "+v.Name)
 		if err != nil {
