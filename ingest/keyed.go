@@ -180,6 +180,7 @@ func (t *keyed) apply(p *partition, ev *event.Event, at flow.At, body []byte, e 
 	case event.Clickstream:
 		c := ev.Click
 		row.Visitor, row.Customer, row.Order, row.Product, row.URL, row.Value = c.Visitor, c.Customer, c.Order, c.Product, c.URL, c.Value
+		row.Country, row.Region = c.Country, c.Region
 	case event.Orders:
 		o := ev.Order
 		row.Visitor, row.Customer, row.Order, row.Value = o.Visitor, o.Customer, o.Order, o.Total

@@ -85,6 +85,13 @@ func PastEvent(place flow.Place, kind event.Topic, at time.Time, body []byte) *k
 		Headers: []kgo.RecordHeader{{Key: originHeader, Value: o.append(nil)}}}
 }
 
+// PastPlace tells where a click was. Its address is not in the past any more.
+func PastPlace(r *kgo.Record, country, region string) {
+	if country != "" {
+		r.Headers = append(r.Headers, placeHeaderOf(country, region))
+	}
+}
+
 // pastRouter is ROUTE over the past: events that were decoded once, and records that were refused.
 type pastRouter struct {
 	*router
@@ -129,6 +136,9 @@ func (t *pastRouter) take(r *kgo.Record, e *epoch) error {
 	to, key := s.target(t.cfg, o.kind), ev.Key()
 	out := e.record(to.topic, partitionOf(key, to.partitions), bytesOf(key), r.Value)
 	out.Headers = []kgo.RecordHeader{{Key: originHeader, Value: o.append(e.arena.take(96)[:0])}}
+	if place := header(r, placeHeader); place != nil {
+		out.Headers = append(out.Headers, kgo.RecordHeader{Key: placeHeader, Value: place})
+	}
 	t.metrics.Routed.Add(1)
 	return nil
 }

@@ -36,7 +36,11 @@ func placeOf(l Locator, ip string) (kgo.RecordHeader, bool) {
 	if country == "" {
 		return kgo.RecordHeader{}, false
 	}
-	return kgo.RecordHeader{Key: placeHeader, Value: []byte(country + " " + region)}, true
+	return placeHeaderOf(country, region), true
+}
+
+func placeHeaderOf(country, region string) kgo.RecordHeader {
+	return kgo.RecordHeader{Key: placeHeader, Value: []byte(country + " " + region)}
 }
 
 // locate gives a click the country and region of its address, as far as it does not tell them itself: ip is the address, if it came with

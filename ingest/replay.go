@@ -63,7 +63,7 @@ func (c *replay) end(offset int64, committed bool) error {
 		c.store.Distrust(errNoPosition)
 		return errNoPosition
 	case !c.known && c.store.Len() > 0:
-		return fmt.Errorf("the changelog has states but no @position: it is damaged: let another kafka.prefix read the sources again, into an empty database")
+		return fmt.Errorf("the changelog has states but no @position: it is damaged: `afterclick rebuild` makes states and tables from the sources again")
 	case c.known && !committed:
 		return fmt.Errorf("the group %s has no offset for %s/%d any more, but the states end at %d: set the group's offset to that, for example with kafka-consumer-groups --reset-offsets --to-offset %d",
 			c.group, c.topics.input, c.id, c.pos.Offset, c.pos.Offset)

@@ -11,6 +11,7 @@ import (
 	"github.com/afterclick/afterclick/ingest/sim"
 	"github.com/afterclick/afterclick/ingest/state"
 	"github.com/afterclick/afterclick/processors/oracle"
+	"github.com/afterclick/afterclick/processors/trial"
 	"github.com/afterclick/afterclick/schemas/event"
 	"github.com/afterclick/afterclick/schemas/flow"
 	"github.com/afterclick/afterclick/schemas/table"
@@ -131,7 +132,8 @@ var statuses = func() map[string]table.Status {
 
 // tables compares what the tables show with the oracle.
 func (w *simWorld) tables(accepted []*event.Event) error {
-	rules := oracle.Rules{Gap: w.visits.Gap, MaxLength: w.visits.MaxLength, Horizon: w.visits.Horizon, ByTracker: w.visits.ByTracker}
+	rules := oracle.Rules{Gap: w.visits.Gap, MaxLength: w.visits.MaxLength, Horizon: w.visits.Horizon, ByTracker: w.visits.ByTracker,
+		Lookups: trial.Shop}
 	want := oracle.Of(rules, accepted)
 	all := rows(func(b *table.Batch) {
 		for i := range want.Sessions {

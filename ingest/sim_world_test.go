@@ -13,6 +13,7 @@ import (
 	"github.com/afterclick/afterclick/ingest/sim"
 	"github.com/afterclick/afterclick/processors/journey"
 	sessions "github.com/afterclick/afterclick/processors/session"
+	"github.com/afterclick/afterclick/processors/trial"
 	"github.com/afterclick/afterclick/schemas/event"
 	"github.com/afterclick/afterclick/schemas/table"
 )
@@ -31,6 +32,7 @@ type simWorld struct {
 	counts         partitionCounts
 	cfg            Config
 	visits         sessions.Config
+	orders         journey.Config
 	now            time.Time
 	// all sources of time lie in the past: imported history
 	history bool
@@ -95,8 +97,9 @@ type simOptions struct {
 
 func newSimWorld(seed uint64, o simOptions) *simWorld {
 	w := &simWorld{seed: seed, r: rand.New(rand.NewPCG(seed, 1)), dice: sim.NewDice(seed, 2, o.off), kafka: sim.NewKafka(),
-		house: sim.NewClickHouse(), groups: map[string]*sim.Group{}, counts: partitionCounts{}, cfg: DefaultConfig(), visits: sessions.Default,
+		house: sim.NewClickHouse(), groups: map[string]*sim.Group{}, counts: partitionCounts{}, cfg: DefaultConfig(), visits: sessions.Default, orders: journey.Default,
 		now: sim.Begin, plant: o.plant, tell: o.tell, taken: map[sim.Partition]takenFrom{}}
+	w.visits.Lookups, w.orders.Lookups = trial.Shop, trial.Shop
 	if w.plant.effects == nil {
 		w.plant.effects = noPlant.effects
 	}
@@ -226,7 +229,7 @@ func (w *simWorld) machine(part string) Machine {
 	if part == PartSessions {
 		m, err = sessions.New(w.visits)
 	} else {
-		m, err = journey.New(journey.Default)
+		m, err = journey.New(w.orders)
 	}
 	if err != nil {
 		panic(err)

@@ -127,7 +127,7 @@ func prepareOnce(ctx context.Context, cfg *Config) (partitionCounts, error) {
 			return nil, err
 		}
 		if counts[pair[0]] != counts[pair[1]] {
-			return nil, fmt.Errorf("topic %s has %d partitions, but %s with the states made from it has %d: keys have moved between partitions. Start with a new prefix (and a new generation of the tables), or give the topic its old number of partitions",
+			return nil, fmt.Errorf("topic %s has %d partitions, but %s with the states made from it has %d: keys have moved between partitions. `afterclick rebuild` makes tables and states for the new number; or give the topic its old one",
 				pair[0], counts[pair[0]], pair[1], counts[pair[1]])
 		}
 	}

@@ -113,8 +113,7 @@ func Open(c Config) (*Lookups, error) {
 	return l, nil
 }
 
-// Load reads the topics to where they end now. Lanes start after it, so that what was told long ago is known to the first event.
-// What was read once is not read again.
+// Load reads the topics to where they end now, once. Lanes start after it, so that what was told long ago is known to the first event.
 func (l *Lookups) Load(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for _, t := range l.topics {

@@ -238,7 +238,10 @@ func (s *site) verified(t *testing.T, binary string) (code int, r verify.Report)
 	}
 	var out, said bytes.Buffer
 	code = 2
-	for attempt := 0; code == 2 && attempt < 5; attempt++ {
+	for end := time.Now().Add(2 * time.Minute); code == 2 && time.Now().Before(end); {
+		if out.Len()+said.Len() > 0 {
+			time.Sleep(time.Second)
+		}
 		out.Reset()
 		cmd := exec.CommandContext(t.Context(), binary, args...)
 		cmd.Stdout, cmd.Stderr = &out, &said

@@ -37,8 +37,8 @@ var Parts = append(slices.Clone(ingest.Parts), PartCells)
 type Pipeline struct {
 	Engine     *ingest.Engine
 	Writer     *writer.Writer
-	Generation uint16
 	Lookups    *lookup.Lookups // what the engine's machines ask; nil without an engine
+	Generation uint16
 	conn       clickhouse.Conn
 	cells      *cell.Refresher
 	public     clickhouse.Conn // where the generations are noted; nil: not followed

@@ -229,11 +229,11 @@ func verbatim(s ingest.OpenSource) string {
 }
 
 // pastOf reads what the tables have between two offsets of a source partition, each event and each refused record once.
-var pastOf = fmt.Sprintf(`SELECT offset, part, kind, source_time, key, body FROM (
-    SELECT offset, part, toInt8(kind) AS kind, source_time, visitor AS key, body, 0 AS refused FROM %s
+var pastOf = fmt.Sprintf(`SELECT offset, part, kind, source_time, key, body, country, region FROM (
+    SELECT offset, part, toInt8(kind) AS kind, source_time, visitor AS key, body, toString(country) AS country, toString(region) AS region, 0 AS refused FROM %s
     WHERE topic = @topic AND partition = @partition AND offset >= @from AND offset < @to
     UNION ALL
-    SELECT offset, part, toInt8(0) AS kind, source_time, key, body, 1 AS refused FROM %s
+    SELECT offset, part, toInt8(0) AS kind, source_time, key, body, '' AS country, '' AS region, 1 AS refused FROM %s
     WHERE topic = @topic AND partition = @partition AND offset >= @from AND offset < @to AND NOT %%s
 )
 ORDER BY offset, part, refused LIMIT 1 BY offset, part`, table.Events.Stored(), table.DeadLetters.Stored())
@@ -311,16 +311,17 @@ func (r *pastReader) between(ctx context.Context, part ingest.PastPart, from, to
 		place := flow.Place{Topic: part.Topic, Partition: part.Partition}
 		var kind int8
 		var at time.Time
-		var key, body string
-		if err := rows.Scan(&place.Offset, &place.Part, &kind, &at, &key, &body); err != nil {
+		var key, body, country, region string
+		if err := rows.Scan(&place.Offset, &place.Part, &kind, &at, &key, &body, &country, &region); err != nil {
 			return nil, 0, err
 		}
 		size += len(key) + len(body)
 		if kind > 0 && len(source.Targets) > 0 {
 			records = append(records, ingest.PastEvent(place, event.Topic(kind), at, []byte(body)))
-			continue
+		} else {
+			records = append(records, &kgo.Record{Topic: part.Topic, Partition: part.Partition, Offset: place.Offset, Timestamp: at, Key: []byte(key), Value: []byte(body)})
 		}
-		records = append(records, &kgo.Record{Topic: part.Topic, Partition: part.Partition, Offset: place.Offset, Timestamp: at, Key: []byte(key), Value: []byte(body)})
+		ingest.PastPlace(records[len(records)-1], country, region)
 	}
 	return records, size, rows.Err()
 }

@@ -26,12 +26,18 @@ type Customer struct {
 	FirstOrder                       event.Time // the day
 }
 
-// Nothing is known: the Lookups where there are none.
-type Nothing struct{}
+// Currency are the Lookups where there are no others: amounts in the reporting currency itself are known, and nothing else is.
+type Currency string
 
-func (Nothing) Product(event.ProductID) (Product, bool)    { return Product{}, false }
-func (Nothing) Customer(event.CustomerID) (Customer, bool) { return Customer{}, false }
-func (Nothing) Rate(string, event.Time) (float64, bool)    { return 0, false }
+func (Currency) Product(event.ProductID) (Product, bool)    { return Product{}, false }
+func (Currency) Customer(event.CustomerID) (Customer, bool) { return Customer{}, false }
+
+func (c Currency) Rate(currency string, _ event.Time) (float64, bool) {
+	if currency == "" || currency != string(c) {
+		return 0, false
+	}
+	return 1, true
+}
 
 // ProductOf is the catalogue's entry, or one of which nothing is known.
 func ProductOf(l Lookups, id event.ProductID) Product {

@@ -13,12 +13,17 @@ func TestGeneration(t *testing.T) {
 }
 
 func TestNothingIsKnown(t *testing.T) {
-	var l Lookups = Nothing{}
+	var l Lookups = Currency("EUR")
 	if p := ProductOf(l, "p"); p != (Product{Category: Unknown, Brand: Unknown}) {
 		t.Errorf("a product is %+v", p)
 	}
 	if c := CustomerOf(l, "ann"); c != (Customer{Segment: Unknown, Generation: Unknown, HomeCountry: Unknown}) {
 		t.Errorf("a customer is %+v", c)
+	}
+	for currency, want := range map[string]float64{"EUR": 1, "USD": 0, "": 0} {
+		if v, ok := l.Rate(currency, 0); v != want || ok != (want != 0) {
+			t.Errorf("a %q is worth %v %v", currency, v, ok)
+		}
 	}
 	if c := CustomerOf(l, ""); c != (Customer{}) {
 		t.Errorf("nobody is %+v", c)

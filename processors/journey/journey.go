@@ -53,7 +53,7 @@ type Config struct {
 }
 
 // Default is what applies unless configured otherwise.
-var Default = Config{Horizon: 400 * 24 * time.Hour, MaxFacts: 4096, MaxState: 512 << 10, Lookups: enrich.Nothing{}}
+var Default = Config{Horizon: 400 * 24 * time.Hour, MaxFacts: 4096, MaxState: 512 << 10, Lookups: enrich.Currency("EUR")}
 
 // Validate names the first rule that c breaks.
 func (c Config) Validate() error {
@@ -65,7 +65,7 @@ func (c Config) Validate() error {
 	case c.MaxState < 4<<10:
 		return fmt.Errorf("journey state of %d bytes: must be at least 4096", c.MaxState)
 	case c.Lookups == nil:
-		return fmt.Errorf("journey lookups: there must be some, such as enrich.Nothing")
+		return fmt.Errorf("journey lookups: there must be some, such as enrich.Currency")
 	}
 	return nil
 }

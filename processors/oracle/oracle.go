@@ -23,7 +23,7 @@ type Rules struct {
 }
 
 // Default rules, those of an unconfigured pipeline.
-var Default = Rules{Gap: 30 * time.Minute, MaxLength: 24 * time.Hour, Horizon: 24 * time.Hour, Lookups: enrich.Nothing{}}
+var Default = Rules{Gap: 30 * time.Minute, MaxLength: 24 * time.Hour, Horizon: 24 * time.Hour, Lookups: enrich.Currency("EUR")}
 
 // Tables are what the machines write, in order of their keys, with revision 0.
 type Tables struct {

@@ -63,7 +63,7 @@ type Config struct {
 
 // Default is what applies unless configured otherwise.
 var Default = Config{Gap: 30 * time.Minute, MaxLength: 24 * time.Hour, Horizon: 24 * time.Hour, MaxMarks: 10_000, MaxState: 512 << 10,
-	Lookups: enrich.Nothing{}}
+	Lookups: enrich.Currency("EUR")}
 
 // Validate names the first rule that c breaks.
 func (c Config) Validate() error {
@@ -79,7 +79,7 @@ func (c Config) Validate() error {
 	case c.MaxState < 4<<10:
 		return fmt.Errorf("session state of %d bytes: must be at least 4096", c.MaxState)
 	case c.Lookups == nil:
-		return fmt.Errorf("session lookups: there must be some, such as enrich.Nothing")
+		return fmt.Errorf("session lookups: there must be some, such as enrich.Currency")
 	}
 	return nil
 }

@@ -17,6 +17,8 @@ CREATE OR REPLACE VIEW events
     review String COMMENT 'Review that the event names.',
     product String COMMENT 'Product that the event names.',
     url String COMMENT 'Address of the page.',
+    country LowCardinality(String) COMMENT 'Country of a click, ISO 3166-1 alpha-2, as it says itself, else by its address; empty: neither tells.',
+    region LowCardinality(String) COMMENT 'Region of a click in that country, as it says itself, else by its address; empty: neither tells.',
     value Float64 COMMENT 'Value of the event, for orders their total, in its currency.',
     body String COMMENT 'The event as canonical JSON: the record\'s value as it came if that is its format, but without members called ip. The view takes the free properties out of it.',
     properties String COMMENT 'The free properties of the event, as JSON. Example: SELECT JSONExtractString(properties, \'color\') FROM events WHERE JSONHas(properties, \'color\').'
@@ -38,6 +40,8 @@ AS SELECT time,
     review,
     product,
     url,
+    country,
+    region,
     value,
     body,
     JSONExtractRaw(body, 'properties') AS properties
