@@ -56,32 +56,44 @@ func (a *assignment) apply(ctx context.Context) error {
 	}
 	defer func() { a.task.restoring = len(a.restores) }()
 	for {
-		wait := time.Duration(0)
-		if len(a.task.parts) == 0 && len(a.restores) > 0 {
-			wait = 50 * time.Millisecond // nothing else to do
-		}
-		select {
-		case r := <-a.results:
-			if r.ctx.Err() != nil { // taken away meanwhile
-				if r.partition != nil {
-					a.work.Go(r.partition.store.Close)
-				}
-				continue
-			}
-			a.restores[r.id]()
-			delete(a.restores, r.id)
-			if r.err != nil {
-				return fmt.Errorf("restore %s/%d: %w", a.task.topics.changelog, r.id, r.err)
-			}
-			a.task.parts[r.id] = r.partition
-			a.session.client.ResumeFetchPartitions(map[string][]int32{a.task.topics.input: {r.id}})
-			continue
-		case <-ctx.Done():
+		r, ok := a.next(ctx)
+		if !ok {
 			return nil
-		case <-time.After(wait):
 		}
-		return nil
+		if r.ctx.Err() != nil { // taken away meanwhile
+			if r.partition != nil {
+				a.work.Go(r.partition.store.Close)
+			}
+			continue
+		}
+		a.restores[r.id]()
+		delete(a.restores, r.id)
+		if r.err != nil {
+			return fmt.Errorf("restore %s/%d: %w", a.task.topics.changelog, r.id, r.err)
+		}
+		a.task.parts[r.id] = r.partition
+		a.session.client.ResumeFetchPartitions(map[string][]int32{a.task.topics.input: {r.id}})
 	}
+}
+
+// next returns what has been restored, if anything has. It waits a little for it if there is nothing else to do, and never while some
+// is there: each that waited for the next epoch would cost a second.
+func (a *assignment) next(ctx context.Context) (r restored, ok bool) {
+	select {
+	case r = <-a.results:
+		return r, true
+	default:
+	}
+	if len(a.task.parts) > 0 || len(a.restores) == 0 {
+		return r, false
+	}
+	select {
+	case r = <-a.results:
+		return r, true
+	case <-ctx.Done():
+	case <-time.After(50 * time.Millisecond):
+	}
+	return r, false
 }
 
 // close lets go of all partitions, once nothing is being restored any more: the context given to apply must have ended.

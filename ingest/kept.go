@@ -65,7 +65,7 @@ func checkKept(key, b []byte) error {
 		return fmt.Errorf("the state of %.80q was written by a newer version of Afterclick (version %d, this one knows %d): upgrade this instance", key, b[0], keptVersion)
 	}
 	damaged := func(why string, args ...any) error {
-		return fmt.Errorf("the state of %.80q is damaged, %s: let another kafka.prefix read the sources again, into an empty database", key, fmt.Sprintf(why, args...))
+		return fmt.Errorf("the state of %.80q is damaged, %s: `afterclick rebuild` makes states and tables from the sources again", key, fmt.Sprintf(why, args...))
 	}
 	switch {
 	case len(b) == 0 || b[0] == 0 || b[0] == 1 && len(b) < keptHeaderV1 || b[0] > 1 && len(b) < keptHeader:

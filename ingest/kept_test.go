@@ -99,7 +99,7 @@ func TestDamagedChangelog(t *testing.T) {
 		{"/ann", func(b []byte) []byte { b[0] = 3; return b }, "newer version"},
 		{"@position", func([]byte) []byte { return []byte("{") }, "read @position"},
 	} {
-		r := newReplay(keyedTopics{input: "in"}, "g", 2, state.New(), false, position{})
+		r := newReplay(keyedTopics{input: "in"}, "g", 2, state.New(), false, heldSet{}, position{})
 		err := r.take(&kgo.Record{Topic: "sessions.state", Partition: 2, Offset: 17, Key: []byte(c.key), Value: c.change(bytes.Clone(good))})
 		if c.want == "" {
 			if err != nil || r.store.Len() != 1 {
@@ -158,7 +158,7 @@ func FuzzChangelog(f *testing.F) {
 		if gone {
 			value = nil
 		}
-		r := newReplay(keyedTopics{input: "in"}, "g", 2, state.New(), false, positionOf(4))
+		r := newReplay(keyedTopics{input: "in"}, "g", 2, state.New(), false, heldSet{}, positionOf(4))
 		err := r.take(&kgo.Record{Topic: "c", Partition: 2, Offset: 17, Key: key, Value: value})
 		if err != nil {
 			if !strings.HasPrefix(err.Error(), "c/2 offset 17: ") || r.store.Len() != 0 || !reflect.DeepEqual(r.pos, positionOf(4)) {

@@ -133,11 +133,12 @@ func (m *witness) Settle(state []byte, force bool, out *flow.Output) ([]byte, fl
 // restoreWorld does what a restore does: states from the changelog, position checked against the group.
 func restoreWorld(t *testing.T, w *world) *partition {
 	t.Helper()
-	s := state.New()
+	s, held := state.New(), heldSet{}
 	pos := position{Version: positionVersion, Generation: 1}
 	for k, v := range w.changelog {
 		if k[0] == statePrefix {
 			s.Put([]byte(k[1:]), v, keptExpires(v))
+			held.note(state.Hash([]byte(k[1:])), v)
 		} else if err := pos.unmarshal(v); err != nil {
 			t.Fatal(err)
 		}
@@ -145,7 +146,7 @@ func restoreWorld(t *testing.T, w *world) *partition {
 	if pos.Offset != w.committed {
 		t.Fatalf("states end at %d, the group stands at %d", pos.Offset, w.committed)
 	}
-	return newPartition(0, s, pos, w.now)
+	return newPartition(0, s, held, pos, w.now)
 }
 
 // Whatever dies or aborts between the steps of epochs, every record is applied once, in order, and no revision changes what it says.

@@ -1,12 +1,13 @@
 package ingest
 
 import (
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/afterclick/afterclick/ingest/state"
-	"github.com/afterclick/afterclick/schemas/event"
 )
 
 // partition is what a lane has of one partition of the machine's topic.
@@ -41,16 +42,25 @@ type heldState struct {
 	due  time.Time
 }
 
-func newPartition(id int32, s *state.Store, pos position, now time.Time) *partition {
+// newPartition begins with committed states. What was held back of them when they were written may never have been shown.
+func newPartition(id int32, s *state.Store, held heldSet, pos position, now time.Time) *partition {
 	p := &partition{id: id, store: s, position: pos, next: pos.clone(), changed: map[string]int{}}
-	// What was held back when the states were last written may never have been shown.
-	s.Each(func(key, kept []byte, _ event.Time) bool {
-		if keptHeld(kept) {
-			p.held = append(p.held, heldState{state.Hash(key), now})
-		}
-		return true
-	})
+	for _, hash := range slices.Sorted(maps.Keys(held)) {
+		p.held = append(p.held, heldState{hash, now})
+	}
 	return p
+}
+
+// heldSet are the hashes of states that have rows held back. It is made while states are read: to look for them afterwards would read
+// those that are on disk alone once more.
+type heldSet map[uint64]struct{}
+
+func (h heldSet) note(hash uint64, kept []byte) {
+	if kept != nil && keptHeld(kept) {
+		h[hash] = struct{}{}
+	} else {
+		delete(h, hash)
+	}
 }
 
 func (p *partition) forget() {

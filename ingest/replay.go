@@ -17,14 +17,15 @@ type replay struct {
 	id     int32
 	store  *state.Store
 	local  bool // the store was not empty when it began: the changelog is read from the local store's mark on
+	held   heldSet
 	pos    position
 	known  bool // @position was among the records
 	logged state.Mark
 }
 
-// newReplay begins with what the local store had. pos is where a partition stands that has no changelog yet.
-func newReplay(topics keyedTopics, group string, id int32, s *state.Store, local bool, pos position) *replay {
-	return &replay{topics: topics, group: group, id: id, store: s, local: local, pos: pos, logged: state.Mark{Offset: -1}}
+// newReplay begins with what the local store had, and what of that is held back. pos is where a partition stands that has no changelog yet.
+func newReplay(topics keyedTopics, group string, id int32, s *state.Store, local bool, held heldSet, pos position) *replay {
+	return &replay{topics: topics, group: group, id: id, store: s, local: local, held: held, pos: pos, logged: state.Mark{Offset: -1}}
 }
 
 // take folds in one record. What is neither a state nor @position is a barrier, and says nothing.
@@ -38,6 +39,7 @@ func (c *replay) take(r *kgo.Record) error {
 		} else {
 			c.store.Put(r.Key[1:], r.Value, keptExpires(r.Value))
 		}
+		c.held.note(state.Hash(r.Key[1:]), r.Value)
 		return c.store.Relieve()
 	case string(r.Key) == positionKey:
 		if err := c.pos.unmarshal(r.Value); err != nil {
@@ -61,7 +63,7 @@ func (c *replay) end(offset int64, committed bool) error {
 		c.store.Distrust(errNoPosition)
 		return errNoPosition
 	case !c.known && c.store.Len() > 0:
-		return fmt.Errorf("the changelog has states but no @position: it is damaged: let another kafka.prefix read the sources again, into an empty database")
+		return fmt.Errorf("the changelog has states but no @position: it is damaged: `afterclick rebuild` makes states and tables from the sources again")
 	case c.known && !committed:
 		return fmt.Errorf("the group %s has no offset for %s/%d any more, but the states end at %d: set the group's offset to that, for example with kafka-consumer-groups --reset-offsets --to-offset %d",
 			c.group, c.topics.input, c.id, c.pos.Offset, c.pos.Offset)
@@ -74,7 +76,7 @@ func (c *replay) end(offset int64, committed bool) error {
 
 // partition is the result.
 func (c *replay) partition(now time.Time) (*partition, error) {
-	p := newPartition(c.id, c.store, c.pos, now)
+	p := newPartition(c.id, c.store, c.held, c.pos, now)
 	p.logged = c.logged
 	if err := c.store.Err(); err != nil {
 		return nil, err

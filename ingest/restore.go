@@ -62,7 +62,8 @@ func (r *restorer) restore(ctx context.Context, id int32) (*partition, error) {
 // attempt also returns the group's offset.
 func (r *restorer) attempt(ctx context.Context, id int32) (_ *partition, offset int64, err error) {
 	begin := time.Now()
-	store, from, err := r.open(ctx, id)
+	held := heldSet{}
+	store, from, err := r.open(ctx, id, held)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -93,7 +94,7 @@ func (r *restorer) attempt(ctx context.Context, id int32) (_ *partition, offset 
 	if err := client.ProduceSync(ctx, mark).FirstErr(); err != nil {
 		return nil, 0, fmt.Errorf("write a barrier: %w", err)
 	}
-	c := newReplay(r.topics, r.group, id, store, from > 0, position{Version: positionVersion, Generation: r.cfg.Generation, Clock: clock{topics: r.sources}})
+	c := newReplay(r.topics, r.group, id, store, from > 0, held, position{Version: positionVersion, Generation: r.cfg.Generation, Clock: clock{topics: r.sources}})
 	c.logged.At = begin
 	done, read, at, told := false, 0, int64(-1), begin
 	first := int64(-1) // where reading really began
@@ -150,8 +151,8 @@ func restoring(first, at, end int64, took time.Duration) (share float64, left ti
 	return share, time.Duration(float64(took) * (1 - share) / share).Round(time.Second)
 }
 
-// open returns the states of the local store, and where to read on in the changelog.
-func (r *restorer) open(ctx context.Context, id int32) (*state.Store, int64, error) {
+// open returns the states of the local store, and where to read on in the changelog. What is held back of them goes to held.
+func (r *restorer) open(ctx context.Context, id int32, held heldSet) (*state.Store, int64, error) {
 	if r.cfg.StateDir == "" {
 		return state.New(), 0, nil
 	}
@@ -163,7 +164,14 @@ func (r *restorer) open(ctx context.Context, id int32) (*state.Store, int64, err
 	topic, admin := r.topics.changelog, kadm.NewClient(client)
 	o := state.Options{
 		Dir:   filepath.Join(r.cfg.StateDir, fmt.Sprintf("%s-%d", topic, id)),
-		Every: r.cfg.Checkpoint, Budget: r.budget, Check: checkKept, Log: r.log,
+		Every: r.cfg.Checkpoint, Budget: r.budget, Log: r.log,
+		Check: func(key, kept []byte) error {
+			err := checkKept(key, kept)
+			if err == nil {
+				held.note(state.Hash(key), kept)
+			}
+			return err
+		},
 	}
 	meta, err := admin.Metadata(ctx, topic)
 	if err == nil {

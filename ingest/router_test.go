@@ -3,6 +3,7 @@ package ingest
 import (
 	"fmt"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -198,4 +199,37 @@ func (lines) Decode(r *decode.Record, out *decode.Events) error {
 		i++
 	}
 	return nil
+}
+
+// BenchmarkRoute routes clicks of canonical JSON: decode, check, re-key. cpu-ns is what it costs the processor.
+func BenchmarkRoute(b *testing.B) {
+	cfg := DefaultConfig()
+	sources, err := cfg.OpenSources()
+	if err != nil {
+		b.Fatal(err)
+	}
+	r := newRouter(&cfg, &Metrics{}, sources, partitionCounts{"clickstream": 1, "orders": 1, "deliveries": 1, "reviews": 1, cfg.Topics.Clicks: 4, cfg.Topics.Journeys: 4})
+	benchRoute(b, r)
+}
+
+func benchRoute(b *testing.B, r *router) {
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	r.assigned("clickstream", 0, now)
+	record := &kgo.Record{Topic: "clickstream", Timestamp: now, Value: event.Examples(event.Clickstream)[event.Product]}
+	e := newEpoch()
+	e.reset(now)
+	b.SetBytes(int64(len(record.Value)))
+	b.ReportAllocs()
+	var before, after syscall.Rusage
+	syscall.Getrusage(syscall.RUSAGE_SELF, &before)
+	for b.Loop() {
+		if err := r.take(record, e); err != nil || e.rows.DeadLetters.Len() > 0 {
+			b.Fatal(err)
+		}
+		if len(e.records) == 10_000 {
+			e.reset(now)
+		}
+	}
+	syscall.Getrusage(syscall.RUSAGE_SELF, &after)
+	b.ReportMetric(float64(after.Utime.Nano()+after.Stime.Nano()-before.Utime.Nano()-before.Stime.Nano())/float64(b.N), "cpu-ns/op")
 }

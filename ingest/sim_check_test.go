@@ -165,7 +165,7 @@ func (w *simWorld) undisturbed() error {
 		group := w.groups[part]
 		for id := range w.counts[topics.input] {
 			task := newKeyed(&w.cfg, &Metrics{}, topics, w.machine(part))
-			p := newPartition(id, state.New(), position{Version: positionVersion, Generation: w.cfg.Generation, Clock: w.clock(part)}, w.now)
+			p := newPartition(id, state.New(), nil, position{Version: positionVersion, Generation: w.cfg.Generation, Clock: w.clock(part)}, w.now)
 			task.parts[id] = p
 			e := newEpoch()
 			e.reset(w.now)
@@ -217,7 +217,7 @@ func (w *simWorld) clock(part string) clock {
 func (w *simWorld) states(part string, id int32, task *keyed, p *partition) error {
 	topics := w.topicsOf(part)
 	at := sim.Partition{Topic: topics.changelog, ID: id}
-	c := newReplay(topics, part, id, state.New(), false, position{Version: positionVersion, Generation: w.cfg.Generation, Clock: w.clock(part)})
+	c := newReplay(topics, part, id, state.New(), false, heldSet{}, position{Version: positionVersion, Generation: w.cfg.Generation, Clock: w.clock(part)})
 	records, _ := w.kafka.Fetch(at, 0, 1<<30)
 	for _, r := range records {
 		if err := c.take(r); err != nil {
@@ -299,14 +299,30 @@ func (w *simWorld) canonical(part string, s *state.Store, clock event.Time) stri
 	return b.String()
 }
 
-// countAbsorbed counts sessions that an epoch showed which was not committed, and that are no sessions in the end.
+// countAbsorbed counts sessions that an epoch showed which was not committed, and that are no sessions in the end: they begin elsewhere
+// now, on another day perhaps, or belong to another.
 func (w *simWorld) countAbsorbed() {
-	final := map[string]bool{}
-	for _, v := range w.house.Values("sessions", "visitor", "start") {
-		final[v[0]+" "+v[1]] = true
+	const day = 86_400_000
+	type session struct{ start, end int64 }
+	final := map[string][]session{}
+	for _, v := range w.house.Values("sessions", "visitor", "start", "end") {
+		var s session
+		fmt.Sscan(v[1], &s.start)
+		fmt.Sscan(v[2], &s.end)
+		final[v[0]] = append(final[v[0]], s)
 	}
-	for _, key := range w.aborted {
-		if !final[key] {
+	for _, shown := range w.aborted {
+		all := final[shown.visitor]
+		if slices.ContainsFunc(all, func(s session) bool { return s.start == shown.start }) {
+			continue
+		}
+		// An event that came later may have been earlier, or the same session is seen to begin later.
+		moved := slices.ContainsFunc(all, func(s session) bool {
+			return s.start <= shown.end && shown.start <= s.end && s.start/day != shown.start/day
+		})
+		if moved {
+			w.dice.Count(sim.ShownAndMoved)
+		} else {
 			w.dice.Count(sim.ShownAndAbsorbed)
 		}
 	}

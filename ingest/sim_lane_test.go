@@ -37,8 +37,10 @@ type simLane struct {
 	err      error
 
 	leased context.CancelCauseFunc
-	polled bool     // in this epoch
-	shown  []string // keys of sessions that this epoch inserted
+	polled bool           // in this epoch
+	shown  []shownSession // that this epoch inserted
+	// diskless are partitions whose local store was given up.
+	diskless map[int32]bool
 }
 
 // step gives way; what names what comes next. An error says that the process died meanwhile.
@@ -70,7 +72,7 @@ func (p *simLane) zombie() bool { return p.slot.life != p || !p.member.Known() }
 
 func (w *simWorld) start(s *simSlot) {
 	s.lives++
-	p := &simLane{w: w, slot: s, life: s.lives, restores: map[int32]*simRestore{}}
+	p := &simLane{w: w, slot: s, life: s.lives, restores: map[int32]*simRestore{}, diskless: map[int32]bool{}}
 	s.life = p
 	p.producer = w.kafka.Produce(s.name)
 	p.member = w.groups[s.part].Join(s.name)
@@ -109,7 +111,7 @@ func (w *simWorld) start(s *simSlot) {
 	ctx, p.cancel = context.WithCancel(context.Background())
 	p.resume, _ = iter.Pull(func(yield func(string) bool) {
 		p.yield = yield
-		defer func() { p.ended = true }() // also when it panics: who resumes it is told, and must not wait for it
+		defer func() { p.ended = true }() // by a panic, too
 		p.err = p.lane.run(ctx)
 	})
 	p.story("starts")
@@ -134,6 +136,7 @@ func (p *simLane) poll(ctx context.Context, most int) ([]*kgo.Record, error) {
 	if !p.member.Known() && (w.dice.Calm || w.r.IntN(3) == 0) && !p.member.Rejoin() {
 		return nil, fmt.Errorf("fenced: %w", sim.ErrGeneration)
 	}
+	p.fillDisk()
 	if w.dice.Hit(sim.FetchEmpty, 30) {
 		w.dice.Count(sim.FetchEmpty)
 		p.sleep(time.Duration(w.r.IntN(1500)) * time.Millisecond)
@@ -222,7 +225,7 @@ func (p *simLane) insertOnce(ctx context.Context, rows *table.Batch) (bool, erro
 		w.house.Insert(blocks[i])
 		p.story("inserted %d rows into %s", blocks[i].Rows(), blocks[i].Schema().Name)
 		if blocks[i].Schema().Name == table.Sessions.Name {
-			p.shown = append(p.shown, sessionKeys(blocks[i])...)
+			p.shown = append(p.shown, shownSessions(blocks[i])...)
 		}
 		if w.dice.Hit(sim.InsertDone, 40) {
 			w.dice.Count(sim.InsertDone)
@@ -360,6 +363,7 @@ func (p *simLane) reassign(context.Context) error {
 		}
 		delete(p.restores, n.ID)
 		delete(p.keyed.parts, n.ID)
+		delete(p.diskless, n.ID)
 		if !n.Gone {
 			p.restores[n.ID] = p.restore(n.ID)
 		}
@@ -395,9 +399,9 @@ func (p *simLane) reassign(context.Context) error {
 func (p *simLane) restore(id int32) *simRestore {
 	w, topics := p.w, p.keyed.topics
 	at := sim.Partition{Topic: topics.changelog, ID: id}
-	store, from := p.open(at)
+	store, held, from := p.open(at)
 	return &simRestore{offset: -1, at: at, next: from, barrier: w.kafka.Append(&kgo.Record{Topic: at.Topic, Partition: id, Key: []byte(barrierKey), Value: []byte("b")}),
-		replay: newReplay(topics, p.slot.part, id, store, from > 0, position{Version: positionVersion, Generation: w.cfg.Generation, Clock: w.clock(p.slot.part)})}
+		replay: newReplay(topics, p.slot.part, id, store, from > 0, held, position{Version: positionVersion, Generation: w.cfg.Generation, Clock: w.clock(p.slot.part)})}
 }
 
 // restoreSome reads some more records; nil until all are read and the group's offset is stable.

@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"bytes"
+	"errors"
 
 	"github.com/afterclick/afterclick/ingest/sim"
 	"github.com/afterclick/afterclick/ingest/state"
@@ -32,7 +33,7 @@ func (p *simLane) checkpoint() {
 	}
 	for id := range w.counts[p.keyed.topics.input] {
 		part := p.keyed.parts[id]
-		if part == nil || w.r.IntN(4) > 0 || !p.member.Has(sim.Partition{Topic: p.keyed.topics.input, ID: id}) {
+		if part == nil || p.diskless[id] || w.r.IntN(4) > 0 || !p.member.Has(sim.Partition{Topic: p.keyed.topics.input, ID: id}) {
 			continue // another lane of the instance would wait until this one has let go of it
 		}
 		at := sim.Partition{Topic: p.keyed.topics.changelog, ID: id}
@@ -55,12 +56,12 @@ func (p *simLane) checkpoint() {
 }
 
 // open returns what the disk has of a partition, and where to read on.
-func (p *simLane) open(at sim.Partition) (s *state.Store, from int64) {
+func (p *simLane) open(at sim.Partition) (s *state.Store, held heldSet, from int64) {
 	w, disk := p.w, p.slot.instance.disk
 	delete(disk.begun, at)
-	s = state.New()
+	s, held = state.New(), heldSet{}
 	if p.zombie() {
-		return s, 0
+		return s, held, 0
 	}
 	if l := disk.complete[at]; l != nil && w.dice.Hit(sim.LocalLost, 5) {
 		w.dice.Count(sim.LocalLost)
@@ -69,13 +70,50 @@ func (p *simLane) open(at sim.Partition) (s *state.Store, from int64) {
 	}
 	l := disk.complete[at]
 	if l == nil {
-		return s, 0
+		return s, held, 0
 	}
 	w.dice.Count(sim.LocalUsed)
 	for key, kept := range l.states {
 		s.Put([]byte(key), kept, keptExpires(kept))
+		held.note(state.Hash([]byte(key)), kept)
 	}
-	return s, l.mark
+	return s, held, l.mark
+}
+
+var errFull = errors.New("local store: no space left on device")
+
+// fillDisk: the disk is full, so the local store of a partition is given up. Either memory has all states and goes on, or some were on
+// disk alone: then the store is useless, and whatever the lane has made of it must not be committed.
+func (p *simLane) fillDisk() {
+	w := p.w
+	if p.keyed == nil || p.zombie() {
+		return
+	}
+	id := int32(w.r.IntN(int(w.counts[p.keyed.topics.input])))
+	part := p.keyed.parts[id]
+	if part == nil || p.diskless[id] {
+		return
+	}
+	full, away := w.dice.Hit(sim.DiskFull, 150), w.dice.Hit(sim.DiskFullAway, 150)
+	if !full && !away {
+		return
+	}
+	at := sim.Partition{Topic: p.keyed.topics.changelog, ID: id}
+	delete(p.slot.instance.disk.complete, at)
+	delete(p.slot.instance.disk.begun, at)
+	p.diskless[id] = true
+	if away {
+		w.dice.Count(sim.DiskFullAway)
+		p.story("has no room on disk for %v, and had states there alone", at)
+		why := errFull
+		if w.plant.silent {
+			why = nil
+		}
+		part.store.Break(why)
+		return
+	}
+	w.dice.Count(sim.DiskFull)
+	p.story("has no room on disk for %v", at)
 }
 
 // forgets: deletions before this offset are dropped, so no local store with an older mark may be used any more. In the real one that

@@ -234,7 +234,7 @@ func TestSimulation(t *testing.T) {
 		t.Log("\n" + summary)
 	}
 	for _, f := range sim.AllFaults {
-		if total.faults[f] == 0 && total.seeds >= 1000 && len(total.failed) == 0 {
+		if total.faults[f] == 0 && total.seeds >= simDefault && simDefault >= 2000 && len(total.failed) == 0 {
 			t.Errorf("this never happened: %s", f)
 		}
 	}

@@ -43,7 +43,7 @@ type simWorld struct {
 	instances []*simInstance
 	underway  []func() // inserts that will land
 	zombies   []*simLane
-	aborted   []string // keys of sessions that epochs showed which were never committed
+	aborted   []shownSession // by epochs that were never committed
 	taken     map[sim.Partition]takenFrom
 	steps     int
 	plant     plant
@@ -82,6 +82,7 @@ type simSlot struct {
 type plant struct {
 	effects func(*simLane, *effects)
 	machine func(*simWorld, Machine) Machine
+	silent  bool // a store that lost states to a full disk does not say so
 }
 
 var noPlant = plant{effects: func(*simLane, *effects) {}, machine: func(_ *simWorld, m Machine) Machine { return m }}
@@ -363,7 +364,7 @@ func unexpected(err error) error {
 	if err == nil {
 		return nil
 	}
-	for _, expected := range []string{"no answer", sim.ErrFenced.Error(), sim.ErrGeneration.Error(), errDied.Error()} {
+	for _, expected := range []string{"no answer", sim.ErrFenced.Error(), sim.ErrGeneration.Error(), errDied.Error(), errFull.Error()} {
 		if strings.Contains(err.Error(), expected) {
 			return nil
 		}
@@ -381,8 +382,15 @@ func rows(fill func(*table.Batch)) *sim.ClickHouse {
 	return c
 }
 
-// sessionKeys are the sessions that a block shows.
-func sessionKeys(b table.Block) (keys []string) {
+// shownSession is a session that a block shows; start and end in milliseconds.
+type shownSession struct {
+	visitor    string
+	start, end int64
+}
+
+func (s shownSession) String() string { return fmt.Sprint(s.visitor, " ", s.start) }
+
+func shownSessions(b table.Block) (all []shownSession) {
 	column := func(name string) any {
 		for i, f := range b.Schema().Columns {
 			if f.Name == name {
@@ -391,11 +399,11 @@ func sessionKeys(b table.Block) (keys []string) {
 		}
 		panic("sessions have no " + name)
 	}
-	visitors, starts, gone := column("visitor").([]string), column("start").([]int64), column("is_deleted").([]uint8)
+	visitors, starts, ends, gone := column("visitor").([]string), column("start").([]int64), column("end").([]int64), column("is_deleted").([]uint8)
 	for i := range visitors {
 		if gone[i] == 0 {
-			keys = append(keys, fmt.Sprint(visitors[i], " ", starts[i]))
+			all = append(all, shownSession{visitors[i], starts[i], ends[i]})
 		}
 	}
-	return keys
+	return all
 }

@@ -34,8 +34,24 @@ var logConfig = map[string]*string{"cleanup.policy": kadm.StringPtr("delete")}
 // partitionCounts are the numbers of partitions of all topics that the engine touches.
 type partitionCounts map[string]int32
 
-// prepare creates our own topics where they are missing, and checks that all topics fit together.
-func prepare(ctx context.Context, cfg *Config) (partitionCounts, error) {
+// prepare creates our own topics where they are missing, and checks that all topics fit together. It asks again where a broker ended
+// the connection at once: that is what one does which is just being stopped, but the client takes it for a mistake of TLS or SASL.
+func prepare(ctx context.Context, cfg *Config) (counts partitionCounts, err error) {
+	for range 3 {
+		counts, err = prepareOnce(ctx, cfg)
+		if _, ended := errors.AsType[*kgo.ErrFirstReadEOF](err); !ended {
+			return counts, err
+		}
+		select {
+		case <-time.After(time.Second):
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+	return nil, err
+}
+
+func prepareOnce(ctx context.Context, cfg *Config) (partitionCounts, error) {
 	// Or what the client was told of topics is believed for 5 s, also of those that are created meanwhile.
 	fresh := kgo.MetadataMinAge(100 * time.Millisecond)
 	client, err := kgo.NewClient(append(slices.Clip(cfg.Kafka), fresh)...)
@@ -111,7 +127,7 @@ func prepare(ctx context.Context, cfg *Config) (partitionCounts, error) {
 			return nil, err
 		}
 		if counts[pair[0]] != counts[pair[1]] {
-			return nil, fmt.Errorf("topic %s has %d partitions, but %s with the states made from it has %d: keys have moved between partitions. Start with a new prefix (and a new generation of the tables), or give the topic its old number of partitions",
+			return nil, fmt.Errorf("topic %s has %d partitions, but %s with the states made from it has %d: keys have moved between partitions. `afterclick rebuild` makes tables and states for the new number; or give the topic its old one",
 				pair[0], counts[pair[0]], pair[1], counts[pair[1]])
 		}
 	}

@@ -53,7 +53,6 @@ var Flow = Topology{
 	Cells: []Cell{
 		{Name: "funnel", Of: []string{"sessions"}},
 		{Name: "delivery", Of: []string{"journeys"}},
-		{Name: "loyalty", Of: []string{"journeys"}},
 		{Name: "reputation", Of: []string{"reviews"}},
 	},
 }

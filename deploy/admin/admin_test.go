@@ -49,7 +49,8 @@ func TestPages(t *testing.T) {
 	defer s.Close()
 
 	p.Engine.Metrics.Read.Add(1234)
-	if code, body := get(t, s.URL+"/metrics"); code != 200 || !strings.Contains(body, "afterclick_records_read_total 1234") {
+	p.Engine.Metrics.Waits.Add(56)
+	if code, body := get(t, s.URL+"/metrics"); code != 200 || !strings.Contains(body, "afterclick_records_read_total 1234") || !strings.Contains(body, "afterclick_waits_total 56") {
 		t.Errorf("/metrics: %d\n%s", code, body)
 	}
 	health := func(want int) (h Health) {

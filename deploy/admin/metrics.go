@@ -32,6 +32,7 @@ func registry(p *pipeline.Pipeline) *prometheus.Registry {
 		}
 		counter("dead_letters_total", "Records that were refused; the table dead_letters says why.", nil, count(&m.Refused))
 		counter("wrong_keys_total", "Of them, those whose key contradicts keyed_by: visitor.", nil, count(&m.WrongKeys))
+		counter("waits_total", "Times that a record could not be read because something else, such as a schema registry, was away.", nil, count(&m.Waits))
 		counter("epochs_total", "Epochs that were committed.", nil, count(&m.Epochs))
 		counter("epochs_aborted_total", "Epochs that were dropped and replayed.", nil, count(&m.Aborted))
 		counter("lane_restarts_total", "Lanes that began anew after an error.", nil, count(&m.Restarts))

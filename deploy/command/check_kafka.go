@@ -62,7 +62,7 @@ func checkKafka(ctx context.Context, c *config.Config, r *report) {
 	for _, pair := range [][2]string{{clicks, t.SessionStates}, {t.Journeys, t.JourneyStates}} {
 		a, b := topics[pair[0]].partitions, topics[pair[1]].partitions
 		if a > 0 && b > 0 && a != b {
-			r.add(wrong, "topic "+pair[1], "has %d partitions, but %s, whose states it keeps, has %d: keys have moved. Choose a new kafka.prefix, or give %s its old number of partitions", b, pair[0], a, pair[0])
+			r.add(wrong, "topic "+pair[1], "has %d partitions, but %s, whose states it keeps, has %d: keys have moved. afterclick rebuild makes tables and states for the new number; or give %s its old one", b, pair[0], a, pair[0])
 		}
 	}
 }

@@ -34,6 +34,7 @@ type commandLine struct {
 	Migrate migrateCommand `cmd:"" help:"Create the tables, or bring them to this version."`
 	Feed    feedCommand    `cmd:"" help:"Send a simulated shop's or a data set's events to Kafka."`
 	SQL     sqlCommand     `cmd:"" name:"sql" help:"Ask the tables a question in SQL, read-only."`
+	Funnel  funnelCommand  `cmd:"" help:"How many take some steps one after the other, where they leave, and how long it takes."`
 	Verify  verifyCommand  `cmd:"" help:"Prove that every record that Kafka delivered is in the tables once, as it came."`
 	Rebuild rebuildCommand `cmd:"" help:"Make all tables anew from all events, and switch to them without a gap."`
 	Check   checkCommand   `cmd:"" help:"Look whether everything is there to run: what is wrong, and what to do."`

@@ -88,7 +88,7 @@ type Registry struct {
 
 // Topics says how our own topics are made.
 type Topics struct {
-	Partitions  int `yaml:"partitions" about:"Of the topics that we create. It bounds how many lanes can share the work, and cannot be changed later."`
+	Partitions  int `yaml:"partitions" about:"Of the topics that we create. It bounds how many lanes can share the work; only afterclick rebuild changes it later."`
 	Replication int `yaml:"replication" about:"Of the topics that we create; -1 takes the brokers' default."`
 }
 

@@ -6,6 +6,8 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
+
+	"github.com/afterclick/afterclick/schemas/spell"
 )
 
 // Prefix begins the names of our variables in the environment: kafka.brokers is AFTERCLICK_KAFKA_BROKERS.
@@ -107,7 +109,7 @@ func nearest(keys []key, path string) string {
 	best, bestDistance := "", len(path)/3+2
 	last := path[strings.LastIndexByte(path, '.')+1:]
 	for _, k := range keys {
-		d := distance(path, k.path)
+		d := spell.Distance(path, k.path)
 		if k.name() == last {
 			d = min(d, 1)
 		}
@@ -116,38 +118,4 @@ func nearest(keys []key, path string) string {
 		}
 	}
 	return best
-}
-
-// didYouMean returns a hint at the word that is meant, most likely, or nothing.
-func didYouMean(words []string, word string) string {
-	best, bestDistance := "", len(word)/3+2
-	for _, w := range words {
-		if d := distance(word, w); d < bestDistance {
-			best, bestDistance = w, d
-		}
-	}
-	if best == "" {
-		return ""
-	}
-	return "; did you mean " + best + "?"
-}
-
-// distance is Levenshtein's: how many letters to insert, delete or replace to come from a to b.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost = 1 + min(diagonal, row[j], row[j+1])
-			}
-			diagonal, row[j+1] = row[j+1], cost
-		}
-	}
-	return row[len(b)]
 }

@@ -12,6 +12,8 @@ import (
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
+
+	"github.com/afterclick/afterclick/schemas/spell"
 )
 
 // This file reads and prints keys that are lists of things with keys of their own, such as sources. The names of these keys are checked
@@ -65,7 +67,7 @@ func readValue(v reflect.Value, path string, node ast.Node, at locate) error {
 					return readValue(v.Field(i), path+"."+name, value, at)
 				}
 			}
-			return at(key, fmt.Errorf("%s.%s is no key, which are: %s%s", path, name, strings.Join(names, ", "), didYouMean(names, name)))
+			return at(key, fmt.Errorf("%s.%s is no key, which are: %s%s", path, name, strings.Join(names, ", "), spell.DidYouMean(names, name)))
 		})
 	case v.Kind() == reflect.Map:
 		v.Set(reflect.MakeMap(v.Type()))

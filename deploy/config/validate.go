@@ -15,6 +15,7 @@ import (
 	"github.com/afterclick/afterclick/ingest"
 	"github.com/afterclick/afterclick/ingest/decode"
 	"github.com/afterclick/afterclick/schemas/event"
+	"github.com/afterclick/afterclick/schemas/spell"
 	"github.com/afterclick/afterclick/schemas/writer"
 )
 
@@ -125,10 +126,10 @@ func (c *Config) validateSources() (wrong []error) {
 		must(!strings.HasPrefix(s.Topic, c.Kafka.Prefix+"."), i, "topic: %q begins like our own topics: choose another kafka.prefix", s.Topic)
 		must(len(s.Holds) > 0, i, "holds: is required: what the topic holds, %s", strings.Join(kinds, ", "))
 		for _, word := range s.Holds {
-			must(slices.Contains(kinds, word), i, "holds: must be one of %s, is %q%s", strings.Join(kinds, ", "), word, didYouMean(kinds, word))
+			must(slices.Contains(kinds, word), i, "holds: must be one of %s, is %q%s", strings.Join(kinds, ", "), word, spell.DidYouMean(kinds, word))
 		}
 		for _, name := range strings.Split(s.Format, "+") {
-			must(name == "" && s.Format == "" || slices.Contains(formats, name), i, "format: %q is no format, which are: %s%s", name, strings.Join(formats, ", "), didYouMean(formats, name))
+			must(name == "" && s.Format == "" || slices.Contains(formats, name), i, "format: %q is no format, which are: %s%s", name, strings.Join(formats, ", "), spell.DidYouMean(formats, name))
 		}
 		if address := s.Registry.URL; address != "" {
 			u, err := url.Parse(address)

@@ -117,9 +117,7 @@ func Open(c Config) (*Lookups, error) {
 func (l *Lookups) Load(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for _, t := range l.topics {
-		if t.client == nil {
-			group.Go(func() error { return t.load(ctx) })
-		}
+		group.Go(func() error { return t.load(ctx) })
 	}
 	return group.Wait()
 }

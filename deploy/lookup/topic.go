@@ -18,6 +18,7 @@ type topic struct {
 	of     *Lookups
 	client *kgo.Client
 	full   bool // there were more than fit
+	read   bool // to where it ended when it was loaded
 }
 
 // quiet is how long nothing must come until a topic counts as read to its end although records are missing there: compaction and
@@ -26,6 +27,9 @@ const quiet = 3 * time.Second
 
 // load reads the topic to where it ends now.
 func (t *topic) load(ctx context.Context) error {
+	if t.read {
+		return nil
+	}
 	wrap := func(err error) error {
 		return fmt.Errorf("enrich.%s.topic: read %s: %w", t.kind.name, t.name, err)
 	}
@@ -91,6 +95,7 @@ func (t *topic) load(ctx context.Context) error {
 			t.of.cfg.Log.Info("reading what is known", "of", t.kind.name, "topic", t.name, "records", records, "entries", t.to.len())
 		}
 	}
+	t.read = true
 	t.of.cfg.Log.Info("read what is known", "of", t.kind.name, "topic", t.name, "records", records, "entries", t.to.len(),
 		"bytes", t.to.size(), "seconds", time.Since(begin).Seconds())
 	return nil

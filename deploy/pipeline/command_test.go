@@ -17,6 +17,7 @@ import (
 
 	"github.com/afterclick/afterclick/deploy/local/localtest"
 	"github.com/afterclick/afterclick/processors/oracle"
+	"github.com/afterclick/afterclick/schemas/migrate"
 )
 
 // build makes the command as it is shipped.
@@ -139,6 +140,13 @@ func TestStartSaysWhatIsMissing(t *testing.T) {
 	binary := build(t)
 	s := newSite(t)
 	_, empty := localtest.ClickHouse(t)
+	conn, altered := localtest.ClickHouse(t)
+	if _, err := migrate.Up(t.Context(), altered); err != nil {
+		t.Fatal(err)
+	}
+	if err := conn.Exec(t.Context(), "ALTER TABLE stored_sessions DROP COLUMN exit"); err != nil {
+		t.Fatal(err)
+	}
 	some := localtest.Kafka(t, "clickstream", "reviews")
 	odd := localtest.Kafka(t, "clickstream", "orders", "deliveries", "reviews", "afterclick.clicks:3", "afterclick.sessions.state:2")
 	small := localtest.Kafka(t, "clickstream", "orders", "deliveries", "reviews", "afterclick.journeys:3")
@@ -160,8 +168,9 @@ func TestStartSaysWhatIsMissing(t *testing.T) {
 		"no Kafka":          {[]string{"kafka.brokers=127.0.0.1:1"}, []string{"cannot reach Kafka", "127.0.0.1:1", "kafka.brokers", "afterclick check"}},
 		"no tables":         {[]string{"clickhouse.database=" + empty.Auth.Database}, []string{"tables", "afterclick migrate"}},
 		"no database":       {[]string{"clickhouse.database=nowhere"}, []string{"nowhere", "afterclick migrate"}},
-		"no topics":         {[]string{"kafka.brokers=" + some[0]}, []string{"no topic orders, deliveries", "create", "topics"}},
-		"partitions differ": {[]string{"kafka.brokers=" + odd[0]}, []string{"afterclick.clicks has 3 partitions", "afterclick.sessions.state", "new prefix"}},
+		"altered table":     {[]string{"clickhouse.database=" + altered.Auth.Database}, []string{"not as afterclick left it", "stored_sessions has no column exit", "put it back"}},
+		"no topics":         {[]string{"kafka.brokers=" + some[0]}, []string{"no topic orders, deliveries", "create", "sources"}},
+		"partitions differ": {[]string{"kafka.brokers=" + odd[0]}, []string{"afterclick.clicks has 3 partitions", "afterclick.sessions.state", "afterclick rebuild"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

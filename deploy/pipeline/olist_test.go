@@ -118,6 +118,33 @@ func TestOlistIsWhatItsFilesSay(t *testing.T) {
 		"SELECT customer_state, count(), countIf("+delivered+" IS NOT NULL), countIf("+late+") FROM "+
 			orders+" AS o JOIN "+customers+" AS c ON c.customer_id = o.customer_id GROUP BY customer_state")
 
+	// The views: what became of the promise, whose part of the delay it was, what reviews complain of, and who came back.
+	cancelled := "order_status IN ('canceled', 'unavailable')"
+	off := "dateDiff('millisecond', " + promised + ", " + delivered + ") / 86400000"
+	s.same(t, "promises",
+		`SELECT "order", state, days_off, overlong FROM promises`,
+		"SELECT order_id, multiIf("+promised+" IS NULL, 'none', "+late+", 'broken', "+delivered+" IS NOT NULL, 'kept', "+cancelled+", 'cancelled', 'overdue'), "+off+
+			", toBool(ifNull("+off+" <= -3 AND dateDiff('millisecond', "+at("order_purchase_timestamp")+", "+promised+") > 2 * dateDiff('millisecond', "+at("order_purchase_timestamp")+", "+delivered+"), false)) FROM "+orders)
+	s.same(t, "delays",
+		`SELECT "order", days_off, warehouse_days, round(carrier_days, 6) FROM delays WHERE due_by = 'plan'`,
+		"SELECT order_id, assumeNotNull("+off+"), dateDiff('millisecond', ship_by, "+at("order_delivered_carrier_date")+") / 86400000 AS warehouse, round("+off+" - warehouse, 6) FROM "+orders+
+			" AS o JOIN (SELECT order_id, max("+at("shipping_limit_date")+") AS ship_by FROM "+items+" GROUP BY order_id) AS i ON i.order_id = o.order_id WHERE "+
+			delivered+" IS NOT NULL AND "+promised+" IS NOT NULL")
+	s.same(t, "cases",
+		`SELECT review, "order", opened, hours_to_answer FROM cases`,
+		"SELECT review_id, order_id, "+at("review_creation_date")+" AS opened, dateDiff('millisecond', opened, "+at("review_answer_timestamp")+") / 3600000 FROM "+reviews+" WHERE toFloat64(review_score) <= 2")
+	people := "(SELECT customer_unique_id AS customer, count() AS orders, arraySort(groupArray(assumeNotNull(" + at("order_purchase_timestamp") + "))) AS placed FROM " +
+		orders + " AS o JOIN " + customers + " AS c ON c.customer_id = o.customer_id WHERE NOT " + cancelled + " GROUP BY customer)"
+	s.same(t, "customers",
+		`SELECT customer, orders, first_order, second_order, last_order FROM customers`,
+		"SELECT customer, orders, placed[1], if(orders > 1, placed[2], NULL), placed[-1] FROM "+people)
+	if n := s.count(t, "customers WHERE orders > 1"); n == 0 {
+		t.Error("nobody came back: the comparison shows nothing about them")
+	}
+	s.same(t, "cohorts",
+		`SELECT cohort, months, sum(active) FROM cohorts GROUP BY cohort, months HAVING sum(active) > 0`,
+		"SELECT toStartOfMonth(placed[1]) AS cohort, toUInt64(dateDiff('month', cohort, p)) AS months, uniqExact(customer) FROM "+people+" ARRAY JOIN placed AS p GROUP BY cohort, months")
+
 	before := s.contents(t)
 	s.send(t, records)
 	s.finish(t, dir)

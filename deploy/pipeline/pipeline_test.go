@@ -16,7 +16,7 @@ import (
 )
 
 // simulated is some days of a small shop, kept in memory. No visitor in it clicks so often that it is a bot which is only counted: of
-// those, how many clicks are counted where depends on the order of arrival.
+// those, how many clicks are counted where depends on the order of arrival. What is too much of one is left out.
 func simulated(t *testing.T, seed uint64, days, visits int) []feed.Record {
 	t.Helper()
 	c := shop.Demo(seed, time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC))
@@ -28,11 +28,13 @@ func simulated(t *testing.T, seed uint64, days, visits int) []feed.Record {
 	var all []feed.Record
 	clicks := map[string]int{}
 	for r := range sh.Records() {
+		if r.Topic == event.Clickstream {
+			if clicks[string(r.Key)]++; clicks[string(r.Key)] > session.Default.MaxMarks {
+				continue
+			}
+		}
 		r.Key, r.Value = bytes.Clone(r.Key), bytes.Clone(r.Value)
 		all = append(all, r)
-		if clicks[string(r.Key)]++; r.Topic == event.Clickstream && clicks[string(r.Key)] > session.Default.MaxMarks {
-			t.Fatalf("seed %d has a visitor of over %d clicks: take another", seed, session.Default.MaxMarks)
-		}
 	}
 	return all
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"strings"
@@ -28,12 +29,14 @@ const (
 	belated fault = "belated"       // the client is cut off at once, and its insert takes place a second later
 	busy    fault = "busy"          // ClickHouse itself says: too many parts
 	slow    fault = "slow"          // everything takes half a second more
+	weary   fault = "weary"         // an insert takes up to three seconds more, and of some the client is cut off, before or after they take place
 	readBit fault = "answer halved" // of what is asked, half of the answer comes
 )
 
 // proxy is an address of ClickHouse with faults.
 type proxy struct {
 	address string
+	target  func() string // URL of the ClickHouse behind it, at the moment
 	server  *http.Server
 	client  http.Client
 
@@ -43,11 +46,19 @@ type proxy struct {
 	late  sync.WaitGroup
 
 	inserts atomic.Int64 // that came while a fault was there
+	cuts    atomic.Int64 // of those, the ones whose client was cut off by a weary ClickHouse
 }
 
+// newProxy stands before this process's ClickHouse.
 func newProxy(t *testing.T) *proxy {
 	t.Helper()
-	p := &proxy{fault: well, over: make(chan struct{})}
+	url := localtest.URL(t)
+	return newProxyOf(t, func() string { return url })
+}
+
+func newProxyOf(t *testing.T, target func() string) *proxy {
+	t.Helper()
+	p := &proxy{target: target, fault: well, over: make(chan struct{})}
 	p.client.Transport = &http.Transport{MaxIdleConnsPerHost: 50}
 	p.listen(t)
 	t.Cleanup(func() {
@@ -72,8 +83,7 @@ func (p *proxy) listen(t *testing.T) {
 		return err == nil
 	})
 	p.address = listener.Addr().String()
-	target := localtest.URL(t)
-	p.server = &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { p.serve(w, r, target) })}
+	p.server = &http.Server{Handler: http.HandlerFunc(p.serve)}
 	go p.server.Serve(listener)
 }
 
@@ -96,7 +106,7 @@ func (p *proxy) set(t *testing.T, f fault) {
 var errCut = errors.New("cut off")
 
 // serve passes a request on, with the fault of the moment. A panic with http.ErrAbortHandler cuts the client off.
-func (p *proxy) serve(w http.ResponseWriter, r *http.Request, target string) {
+func (p *proxy) serve(w http.ResponseWriter, r *http.Request) {
 	p.mu.Lock()
 	f, over := p.fault, p.over
 	p.mu.Unlock()
@@ -109,7 +119,7 @@ func (p *proxy) serve(w http.ResponseWriter, r *http.Request, target string) {
 		p.inserts.Add(1)
 	}
 	forward := func(ctx context.Context, body io.Reader) *http.Response {
-		out, err := http.NewRequestWithContext(ctx, r.Method, target+r.URL.RequestURI(), body)
+		out, err := http.NewRequestWithContext(ctx, r.Method, p.target()+r.URL.RequestURI(), body)
 		if err != nil {
 			panic(http.ErrAbortHandler)
 		}
@@ -120,7 +130,22 @@ func (p *proxy) serve(w http.ResponseWriter, r *http.Request, target string) {
 		}
 		return answer
 	}
+	before, after := false, false
+	if f == weary && insert {
+		time.Sleep(rand.N(3 * time.Second))
+		switch rand.IntN(6) {
+		case 0:
+			before = true
+		case 1:
+			after = true
+		}
+		if before || after {
+			p.cuts.Add(1)
+		}
+	}
 	switch {
+	case before:
+		panic(http.ErrAbortHandler)
 	case f == silent:
 		<-over
 		panic(http.ErrAbortHandler)
@@ -133,7 +158,7 @@ func (p *proxy) serve(w http.ResponseWriter, r *http.Request, target string) {
 		half := io.MultiReader(bytes.NewReader(body[:len(body)/2]), broken{errCut})
 		forward(r.Context(), half)
 		panic(http.ErrAbortHandler)
-	case f == unheard && insert:
+	case f == unheard && insert || after:
 		answer := forward(context.Background(), bytes.NewReader(body))
 		io.Copy(io.Discard, answer.Body)
 		answer.Body.Close()

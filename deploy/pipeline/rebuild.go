@@ -443,6 +443,9 @@ func (r *Rebuild) switchTo(ctx context.Context, at *config.Config, next *Pipelin
 	if err := r.settle(ctx, at, next); err != nil {
 		return undo(err)
 	}
+	if err := r.remember(ctx, at); err != nil {
+		return undo(err)
+	}
 	stopBeat() // or it would note that we are still switching
 	if err := r.note(ctx, migrate.Current); err != nil {
 		return undo(err)
@@ -496,7 +499,7 @@ func (r *Rebuild) await(ctx context.Context, e *ingest.Config, ok func(members [
 		case err == nil && ok(members):
 			return nil
 		case time.Now().After(end):
-			r.Log.Warn("going on, although not all instances have come or gone: restart those that do not follow", "after", patience, "groups", e.Prefix, "members", members, "error", err)
+			r.Log.Info("waited long enough for instances to come or go", "seconds", patience.Seconds(), "groups", e.Prefix, "members", members, "error", err)
 			return nil
 		}
 		select {
@@ -558,6 +561,24 @@ func (r *Rebuild) settle(ctx context.Context, at *config.Config, next *Pipeline)
 		}
 		if _, err := next.cells.Refresh(ctx); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// remember takes over what was said of past days, which no replay gives again. What the new generation said while it was being filled was
+// never shown to anybody. So what the rebuild changed is a restatement, too.
+func (r *Rebuild) remember(ctx context.Context, at *config.Config) error {
+	conn, err := r.connect(ctx, at)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	public, stated := r.options.Auth.Database, table.Stated.Stored()
+	for _, s := range []string{"TRUNCATE TABLE " + stated,
+		fmt.Sprintf("INSERT INTO %s SELECT * FROM `%s`.%s", stated, strings.ReplaceAll(migrate.DatabaseOf(public, r.current.Number), "`", "``"), stated)} {
+		if err := conn.Exec(ctx, s); err != nil {
+			return fmt.Errorf("take over what was said of past days: %w", err)
 		}
 	}
 	return nil

@@ -23,6 +23,7 @@ import (
 	"github.com/afterclick/afterclick/deploy/pipeline"
 	"github.com/afterclick/afterclick/ingest/verify"
 	"github.com/afterclick/afterclick/processors/oracle"
+	"github.com/afterclick/afterclick/schemas/event"
 	"github.com/afterclick/afterclick/schemas/migrate"
 )
 
@@ -202,6 +203,9 @@ func TestRebuild(t *testing.T) {
 			s.send(t, records[:len(records)/2])
 			first, second := s.follow(t, dirs[0]), s.follow(t, dirs[1])
 			first.settle(t, 1)
+			if err := s.conn.Exec(t.Context(), "INSERT INTO "+s.database+".stated (as_of, aggregate, day, metric, value) VALUES ('2020-01-02', 'funnel', '2020-01-01', 'sessions', 7)"); err != nil {
+				t.Fatal(err)
+			}
 			wait := s.trickle(t, records[len(records)/2:], 30*time.Second)
 			stop := s.watch(t)
 			r := s.rebuilding(t, t.TempDir(), nil, shortGap)
@@ -218,6 +222,9 @@ func TestRebuild(t *testing.T) {
 			s.expect(t, oracle.Of(shortRules, decoded(t, records)))
 			s.complete(t, len(records))
 			s.receipt(t, r.Config)
+			if n := s.count(t, s.database+"_g2.stated WHERE as_of = '2020-01-02' AND value = 7"); n != 1 {
+				t.Error("what was said of past days is forgotten")
+			}
 			if n := s.count(t, "system.tables WHERE database = '"+s.database+"' AND name = 'stored_events'"); n != 1 {
 				t.Error("the old generation's tables are gone")
 			}
@@ -269,6 +276,8 @@ func TestRebuildOutOfTheTables(t *testing.T) {
 		{"keyed by visitor", 0.6, []string{"keyed_by=visitor"}},
 		{"all of it", 1, nil},
 		{"all of it, keyed by visitor", 1, []string{"keyed_by=visitor"}},
+		{"batches", 0.6, []string{"sources=[{topic: clickstream, holds: clickstream, format: batch}, {topic: orders, holds: orders}, " +
+			"{topic: deliveries, holds: deliveries}, {topic: reviews, holds: reviews}]"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -276,10 +285,15 @@ func TestRebuildOutOfTheTables(t *testing.T) {
 			s := newSite(t, append(c.settings, "kafka.session_timeout=6s")...)
 			dir := t.TempDir()
 			bad := feed.Record{Topic: 2, Key: []byte("x"), Value: []byte(`{"id":"bad"`), Arrival: records[0].Arrival}
-			s.send(t, append([]feed.Record{bad}, records...))
+			sent := append([]feed.Record{bad}, records...)
+			if c.name == "batches" {
+				sent = batches(sent)
+			}
+			s.send(t, sent)
 			s.finish(t, dir)
 			s.truncate(t, c.share)
-			refused := s.ask(t, "SELECT toString((topic, partition, offset, reason, body)) FROM dead_letters")
+			const letters = "SELECT toString(arraySort(groupArray((topic, partition, offset, part, reason, body)))) FROM dead_letters"
+			refused, events := s.ask(t, letters), s.count(t, "events")
 			r := s.rebuilding(t, t.TempDir(), nil, shortGap)
 			var p *pipeline.Plan
 			r.Planned = func(made *pipeline.Plan) { p = made }
@@ -292,13 +306,46 @@ func TestRebuildOutOfTheTables(t *testing.T) {
 			}
 			s.finish(t, dir)
 			s.expect(t, oracle.Of(shortRules, decoded(t, records)))
-			s.complete(t, len(records))
-			if again := s.ask(t, "SELECT toString((topic, partition, offset, reason, body)) FROM dead_letters"); again != refused {
-				t.Errorf("the dead letter was %s, and is %s", refused, again)
+			if n := s.count(t, "events"); n != events || n != len(records) {
+				t.Errorf("%d events, there were %d, and %d were sent", n, events, len(records))
+			}
+			if again := s.ask(t, letters); again != refused {
+				t.Errorf("the dead letters were %s, and are %s", refused, again)
 			}
 			s.receipt(t, r.Config)
 		})
 	}
+}
+
+// batches puts several clicks into a record, and something broken into some.
+func batches(records []feed.Record) (all []feed.Record) {
+	var list []feed.Record
+	end := func() {
+		if len(list) == 0 {
+			return
+		}
+		b := list[len(list)-1]
+		b.Value = []byte("[")
+		for _, r := range list {
+			b.Value = append(append(b.Value, r.Value...), ',')
+		}
+		if len(all)%20 == 0 {
+			b.Value = append(b.Value, `{"id":"broken"},`...)
+		}
+		b.Value[len(b.Value)-1] = ']'
+		all, list = append(all, b), nil
+	}
+	for _, r := range records {
+		if r.Topic != event.Clickstream {
+			all = append(all, r)
+			continue
+		}
+		if list = append(list, r); len(list) == 4 {
+			end()
+		}
+	}
+	end()
+	return all
 }
 
 // Where nobody has the events any more a rebuild is refused, and changes nothing.
@@ -435,6 +482,44 @@ func TestSwitchIsFinishedLater(t *testing.T) {
 			s.expect(t, oracle.Of(shortRules, decoded(t, records)))
 		})
 	}
+}
+
+// When the number of partitions has changed, keys have moved: instances refuse to work, and a rebuild puts it right.
+func TestRebuildForOtherPartitions(t *testing.T) {
+	t.Parallel()
+	records := simulated(t, 14, 12, 60)
+	s := newSite(t)
+	dir := t.TempDir()
+	s.send(t, records)
+	s.finish(t, dir)
+	client, err := kgo.NewClient(s.kafka...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	grown, err := kadm.NewClient(client).UpdatePartitions(t.Context(), 5, "afterclick.journeys")
+	if err == nil {
+		err = grown.Error()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := pipeline.New(t.Context(), s.config(t, dir), nil, testLog(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	err = p.Run(t.Context())
+	if err == nil || !strings.Contains(err.Error(), "afterclick.journeys has 5 partitions, but afterclick.journeys.state with the states made from it has 3") ||
+		!strings.Contains(err.Error(), "afterclick rebuild") {
+		t.Errorf("an instance says %v", err)
+	}
+	if err := s.rebuilding(t, t.TempDir(), nil, "topics.partitions=5").Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	s.finish(t, dir)
+	s.expect(t, oracle.Of(oracle.Default, decoded(t, records)))
+	s.complete(t, len(records))
 }
 
 // Two rebuilds do not get into each other's way.

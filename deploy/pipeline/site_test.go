@@ -62,8 +62,15 @@ func TestMain(m *testing.M) {
 	if flag.Lookup("test.parallel").Value.String() == strconv.Itoa(runtime.GOMAXPROCS(0)) {
 		flag.Set("test.parallel", "8") // those that run side by side mostly wait: for brokers to start, for groups to miss a member
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	if summary != "" {
+		fmt.Println(summary)
+	}
+	os.Exit(code)
 }
+
+// summary is what a long run ends with, after all that the tests say.
+var summary string
 
 // kafka is a Kafka that a site stands on: how the test's own clients connect, and what an instance must be told.
 type kafka struct {
@@ -77,21 +84,33 @@ func brokers(list []string) kafka {
 
 const user, password = "afterclick", "a-password"
 
-// realKafka is one that kafkatest started: plain, or with SCRAM(user, password).
+// realKafka is one that kafkatest started: plain, with TLS, or with SCRAM(user, password).
 func realKafka(t *testing.T, c *kafkatest.Cluster) kafka {
 	t.Helper()
 	k := brokers(c.Brokers())
 	k.client = c.Client()
 	if ca := c.CAFile(); ca != "" {
+		k.settings = append(k.settings, "kafka.tls.enabled=true", "kafka.tls.ca_file="+ca)
+	}
+	if c.User() != "" {
 		file := filepath.Join(t.TempDir(), "password")
 		if err := os.WriteFile(file, []byte(password+"\n"), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		k.settings = append(k.settings, "kafka.tls.enabled=true", "kafka.tls.ca_file="+ca,
-			"kafka.sasl.mechanism=scram-sha-512", "kafka.sasl.user="+user, "kafka.sasl.password_file="+file)
+		k.settings = append(k.settings, "kafka.sasl.mechanism=scram-sha-512", "kafka.sasl.user="+c.User(), "kafka.sasl.password_file="+file)
 	}
 	return k
 }
+
+// house is a ClickHouse that a site stands on.
+type house struct {
+	address string // for instances
+	// fresh makes an empty database.
+	fresh func(testing.TB) (clickhouse.Conn, clickhouse.Options)
+}
+
+// localHouse is this process's.
+func localHouse(t *testing.T) house { return house{localtest.URL(t), localtest.ClickHouse} }
 
 // site is a Kafka and a ClickHouse with the settings of an instance that runs between them.
 type site struct {
@@ -99,6 +118,7 @@ type site struct {
 	prefix   string // of our topics and groups
 	topics   func(event.Topic) string
 	kafka    []kgo.Opt
+	house    house
 	conn     clickhouse.Conn
 	database string
 }
@@ -112,13 +132,18 @@ func newSite(t *testing.T, settings ...string) *site {
 // siteOn stands alone on a Kafka that has the shop's topics.
 func siteOn(t *testing.T, list []string, settings ...string) *site {
 	t.Helper()
-	return makeSite(t, brokers(list), "afterclick", event.Topic.String, settings)
+	return makeSite(t, brokers(list), localHouse(t), "afterclick", event.Topic.String, settings)
 }
 
 var shared atomic.Int64
 
 // siteBeside may share its Kafka with others: names of its own, and the shop's topics are made, four partitions each.
 func siteBeside(t *testing.T, k kafka, settings ...string) *site {
+	t.Helper()
+	return siteBetween(t, k, localHouse(t), settings...)
+}
+
+func siteBetween(t *testing.T, k kafka, h house, settings ...string) *site {
 	t.Helper()
 	prefix := fmt.Sprintf("site%d", shared.Add(1))
 	topics := func(kind event.Topic) string { return prefix + "-" + kind.String() }
@@ -127,22 +152,22 @@ func siteBeside(t *testing.T, k kafka, settings ...string) *site {
 		sources = append(sources, fmt.Sprintf("{topic: %s, holds: %s}", topics(kind), kind))
 	}
 	settings = append(settings, "sources=["+strings.Join(sources, ", ")+"]")
-	s := makeSite(t, k, prefix, topics, settings)
+	s := makeSite(t, k, h, prefix, topics, settings)
 	if err := send.CreateTopics(t.Context(), s.sending(), localtest.Partitions, -1); err != nil {
 		t.Fatal(err)
 	}
 	return s
 }
 
-func makeSite(t *testing.T, k kafka, prefix string, topics func(event.Topic) string, settings []string) *site {
+func makeSite(t *testing.T, k kafka, h house, prefix string, topics func(event.Topic) string, settings []string) *site {
 	t.Helper()
-	conn, options := localtest.ClickHouse(t)
+	conn, options := h.fresh(t)
 	if _, err := migrate.Up(t.Context(), options); err != nil {
 		t.Fatal(err)
 	}
-	s := &site{prefix: prefix, topics: topics, kafka: k.client, conn: conn, database: options.Auth.Database}
+	s := &site{prefix: prefix, topics: topics, kafka: k.client, house: h, conn: conn, database: options.Auth.Database}
 	s.settings = slices.Concat(k.settings, []string{
-		"kafka.prefix=" + prefix, "clickhouse.address=" + localtest.URL(t), "clickhouse.database=" + s.database,
+		"kafka.prefix=" + prefix, "clickhouse.address=" + h.address, "clickhouse.database=" + s.database,
 		"topics.partitions=3", "epoch.interval=200ms", "hold=1s",
 	}, settings)
 	return s
@@ -297,7 +322,13 @@ func (s *site) wait(t *testing.T, events int) {
 // and cell there, both ways, in the engine. It returns how many rows are missing, and how many are there that should not be.
 func (s *site) expect(t *testing.T, want oracle.Tables) (lost, doubled int) {
 	t.Helper()
-	conn, options := localtest.ClickHouse(t)
+	return s.expectOf(t, want, "sessions", "identities", "journeys", "reviews", "funnel_with_bots", "delivery", "reputation")
+}
+
+// expectOf is expect of some views.
+func (s *site) expectOf(t *testing.T, want oracle.Tables, views ...string) (lost, doubled int) {
+	t.Helper()
+	conn, options := s.house.fresh(t)
 	if _, err := migrate.Up(t.Context(), options); err != nil {
 		t.Fatal(err)
 	}
@@ -338,7 +369,7 @@ func (s *site) expect(t *testing.T, want oracle.Tables) (lost, doubled int) {
 		"delivery": " REPLACE (round(days_late, 6) AS days_late, round(days_early, 6) AS days_early, " +
 			"round(warehouse_seconds, 6) AS warehouse_seconds, round(carrier_seconds, 6) AS carrier_seconds)",
 	}
-	for _, view := range []string{"sessions", "identities", "journeys", "reviews", "funnel_with_bots", "delivery", "reputation"} {
+	for _, view := range views {
 		missing, extra := s.same(t, view, fmt.Sprintf("SELECT *%s FROM %s.%s", sums[view], s.database, view),
 			fmt.Sprintf("SELECT *%s FROM %s.%s", sums[view], options.Auth.Database, view))
 		lost, doubled = lost+missing, doubled+extra

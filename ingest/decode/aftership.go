@@ -51,8 +51,8 @@ var aftershipStages = mustStages(map[string]string{
 // tracker is what formats of trackers share.
 type tracker struct {
 	statuses
-	order       string   // its path, if the config says so
-	path        []string // the same
+	order       string // its path, if the config says so
+	path        []step // the same
 	zone        *time.Location
 	holdsOrders bool
 }
@@ -148,7 +148,7 @@ func (f *aftership) parcel(root node, name string) (p parcel, refused *event.Ref
 func (t *tracker) orderOf(root, usual node, usually string) (event.OrderID, *event.Refusal) {
 	n, path := usual, usually
 	if t.path != nil {
-		n, path = root.get(t.path...), t.order
+		n, path = root.follow(t.path), t.order
 	}
 	s, ok := n.text()
 	if !ok || s == "" {

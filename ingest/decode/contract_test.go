@@ -232,7 +232,8 @@ func anEvent(t *rapid.T, topic event.Topic) event.Event {
 		e.Click = &v
 	case event.Orders:
 		v := event.Order{Header: header(event.OrderTypes), Order: event.OrderID(name.Draw(t, "order")), Customer: event.CustomerID(maybeName("customer")),
-			Visitor: event.VisitorID(maybeName("visitor")), Channel: maybeName("channel"), Items: items.Draw(t, "items"), Total: maybe(t, amount, "total"),
+			Visitor: event.VisitorID(maybeName("visitor")), Channel: maybeName("channel"),
+			Kind: maybe(t, rapid.SampledFrom(event.OrderKinds), "kind"), Renews: event.OrderID(maybeName("renews")), ShipBy: maybe(t, moment, "ship by"), Items: items.Draw(t, "items"), Total: maybe(t, amount, "total"),
 			Currency: maybe(t, currency, "currency"), Promise: maybe(t, moment, "promise"), Warehouse: maybeName("warehouse"),
 			Country: maybe(t, country, "country"), Region: maybeName("region"), Amount: maybe(t, amount, "amount"), Reason: maybe(t, text, "reason"),
 			Properties: maybeBytes(t, properties)}
@@ -324,6 +325,9 @@ func TestRefusedByBoth(t *testing.T) {
 		{"orders.placed", "items", `[{"product":"a"},{"price":3}]`, event.MissingField, "items[1].product"},
 		{"orders.placed", "items", `[{"product":"a","quantity":-1}]`, event.BadValue, "items[0].quantity"},
 		{"orders.placed", "items", `[` + strings.Repeat(`{"product":"a"},`, 1000) + `{"product":"a"}]`, event.BadValue, "items"},
+		{"orders.placed", "kind", `"gift"`, event.BadValue, "kind"},
+		{"orders.placed", "renews", long(257), event.BadValue, "renews"},
+		{"orders.placed", "ship_by", `1769879100`, event.TimePast, "ship_by"},
 		{"orders.promised", "promise", ``, event.MissingField, "promise"},
 		{"orders.promised", "promise", `1769879100`, event.TimePast, "promise"},
 		{"deliveries.delivered", "order", ``, event.Unplaceable, "order"},

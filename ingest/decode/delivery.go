@@ -18,7 +18,7 @@ var deliveryDefinition = definition{
 	holds:   []event.Topic{event.Deliveries},
 	options: []string{OptionFields, OptionStatuses, OptionZone},
 	open: func(o *Options) (func() Format, error) {
-		f := delivery{paths: map[string][]string{}, fields: o.Fields}
+		f := delivery{paths: map[string][]step{}, fields: o.Fields}
 		for _, name := range slices.Sorted(maps.Keys(o.Fields)) {
 			if !slices.Contains(deliveryFields, name) {
 				return nil, fmt.Errorf("%s: %q is no field of a delivery, which are: %s", OptionFields, name, strings.Join(deliveryFields, ", "))
@@ -54,7 +54,7 @@ var deliveryFields = []string{"id", "order", "status", "time", "carrier", "track
 type delivery struct {
 	statuses
 	fields map[string]string
-	paths  map[string][]string
+	paths  map[string][]step
 	zone   *time.Location
 }
 
@@ -87,7 +87,7 @@ func (f *delivery) Decode(r *Record, out *Events) error {
 
 func (f *delivery) get(root node, field string) node {
 	if path, ok := f.paths[field]; ok {
-		return root.get(path...)
+		return root.follow(path)
 	}
 	return nil
 }

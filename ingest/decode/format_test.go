@@ -85,6 +85,15 @@ func fixtures(t *testing.T, name string, o Options) {
 	}
 }
 
+func readFixture(t testing.TB, file string) []byte {
+	t.Helper()
+	b, err := os.ReadFile("testdata/" + file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
 // told is what parts say, a line each.
 func told(parts []Part) []byte {
 	var b bytes.Buffer

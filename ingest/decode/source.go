@@ -78,7 +78,9 @@ type definition struct {
 var definitions = []definition{
 	canonicalDefinition,
 	batchDefinition,
+	segmentDefinition,
 	snowplowDefinition,
+	ga4Definition,
 	cloudEventsDefinition,
 	aftershipDefinition,
 	easypostDefinition,
@@ -86,6 +88,7 @@ var definitions = []definition{
 	avroDefinition,
 	protobufDefinition,
 	jsonschemaDefinition,
+	mappingDefinition,
 }
 
 // Formats are the names of all formats and envelopes.

@@ -84,15 +84,6 @@ func unknownStatus(path, status string) *event.Refusal {
 		"%.64q is no status that is known: say what it means with the option statuses, as in statuses: {%.64s: in_transit}, or %s", status, status, ignored)}
 }
 
-// pathOf reads where a field stands in their records: $.parcel.reference is the member reference of the object parcel.
-func pathOf(name, path string) ([]string, error) {
-	keys := strings.Split(path, ".")
-	if keys[0] != "$" || len(keys) < 2 || slices.Contains(keys, "") || strings.ContainsAny(path, "[]*?'\" ") {
-		return nil, fmt.Errorf("%s: %s: %q is no path, like $.parcel.reference", OptionFields, name, path)
-	}
-	return keys[1:], nil
-}
-
 // parcel is what all events of a tracker have in common.
 type parcel struct {
 	order           event.OrderID

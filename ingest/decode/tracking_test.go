@@ -100,7 +100,7 @@ func TestTrackerOptions(t *testing.T) {
 		{func(o *Options) { o.Fields = map[string]string{"order": "$.o", "status": "$.s"} }, "fields: must say where time is"},
 		{func(o *Options) { o.Fields["colour"] = "$.c" }, `fields: "colour" is no field of a delivery`},
 		{func(o *Options) { o.Fields["order"] = "shipment.ref" }, `fields: order: "shipment.ref" is no path, like $.parcel.reference`},
-		{func(o *Options) { o.Fields["order"] = "$.shipments[0].ref" }, "is no path"},
+		{func(o *Options) { o.Fields["order"] = "$.shipments[0" }, "is no path"},
 		{func(o *Options) { o.Statuses = nil }, "statuses: is required"},
 		{func(o *Options) { o.Statuses = map[string]string{"X": "shipped"} }, `statuses: X: "shipped" is no type of a delivery (packed,`},
 		{func(o *Options) { o.Statuses = map[string]string{"X": "exception"} }, "no kind of an exception (late, lost, damaged, refused)"},

@@ -250,9 +250,9 @@ func texts(slice any) []string {
 	case []*float64:
 		return each(s, func(v *float64) string {
 			if v == nil {
-				return "NULL"
+				return ""
 			}
-			return strconv.FormatFloat(*v, 'g', -1, 64)
+			return "=" + strconv.FormatFloat(*v, 'g', -1, 64) // 0 is not unknown
 		})
 	case [][]string:
 		return each(s, list)

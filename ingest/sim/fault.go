@@ -20,7 +20,7 @@ const (
 	AnswerLostDone   Fault = "commit's answer lost, done"
 	AnswerLostNot    Fault = "commit's answer lost, not done"
 	TimedOut         Fault = "transaction timed out"
-	FetchEmpty       Fault = "fetch empty"
+	FetchEmpty       Fault = "fetch came late"
 	FetchFew         Fault = "fetch of few"
 	FormatAway       Fault = "what a format needs was away"
 	TakenAway        Fault = "partition taken away"
@@ -38,7 +38,10 @@ const (
 	Stopped          Fault = "stopped cleanly"
 	Compacted        Fault = "changelog compacted"
 	ClockJumped      Fault = "wall clock jumped"
-	ShownAndAbsorbed Fault = "aborted epoch showed a session that is gone"
+	ShownAndAbsorbed Fault = "aborted epoch showed a session that was absorbed"
+	ShownAndMoved    Fault = "... or moved to another day"
+	DiskFull         Fault = "disk full, local store given up"
+	DiskFullAway     Fault = "... that states were on alone"
 	LocalLost        Fault = "local store lost"
 	LocalUsed        Fault = "restored from a local store"
 )
@@ -46,7 +49,7 @@ const (
 // AllFaults are all of them.
 var AllFaults = []Fault{InsertNotDone, InsertDone, InsertLate, HalfBatch, Aborted, AnswerLostDone, AnswerLostNot, TimedOut, FetchEmpty, FetchFew, FormatAway,
 	TakenAway, TakenMidEpoch, GivenBack, HandedOver, Stalled, ZombieInserted, ZombieCommitted, Doubled, DiedGathering, DiedInserting,
-	DiedCommitting, DiedRestoring, Stopped, Compacted, ClockJumped, ShownAndAbsorbed, LocalLost, LocalUsed}
+	DiedCommitting, DiedRestoring, Stopped, Compacted, ClockJumped, ShownAndAbsorbed, ShownAndMoved, DiskFull, DiskFullAway, LocalLost, LocalUsed}
 
 // Faults counts what went wrong.
 type Faults map[Fault]int

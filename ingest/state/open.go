@@ -22,8 +22,9 @@ type Options struct {
 	MaxAge time.Duration
 	Every  time.Duration // between the beginnings of checkpoints
 	Budget *Budget
-	Check  func(key, value []byte) error // refuses values that are damaged, or from a newer version
-	Log    *slog.Logger
+	// Check sees every value that the local store has, and refuses those that are damaged, or from a newer version.
+	Check func(key, value []byte) error
+	Log   *slog.Logger
 
 	fs    vfs.FS // for tests; nil: the operating system's
 	slice int    // bytes, for tests

@@ -86,6 +86,14 @@ func (s *Store) Bytes() int { return s.total }
 // made from that may be committed, and the store must be closed.
 func (s *Store) Err() error { return s.err }
 
+// Break makes the store useless, as a disk does that cannot be read any more: nothing is found from now on, and Err says why. It is
+// for simulations, where a store has no disk.
+func (s *Store) Break(why error) {
+	clear(s.index)
+	clear(s.clashes)
+	s.err = why
+}
+
 // Get returns the value of a key, or nil, and when it expires. It is valid until the next Put, Delete or Step, and must not be
 // changed.
 func (s *Store) Get(key []byte) (value []byte, expires event.Time) {

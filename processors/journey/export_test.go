@@ -51,9 +51,9 @@ var (
 	textNames = map[int]string{sCustomer: "customer", sCarrier: "carrier", sTracking: "tracking", sWarehouse: "warehouse", sCountry: "country",
 		sRegion: "region", sChannel: "channel", sReview: "review", sSource: "source", sText: "text", sTitle: "title", sSubjects: "subjects",
 		sLanguage: "language", sAuthor: "author", sKind: "kind", sReason: "reason", sVisitor: "visitor", sCurrency: "currency",
-		sItems: "items", sReferrer: "referrer", sCampaign: "campaign", sLanding: "landing", sDevice: "device"}
+		sItems: "items", sReferrer: "referrer", sCampaign: "campaign", sLanding: "landing", sDevice: "device", sOrderKind: "order_kind", sRenews: "renews"}
 	timeNames = map[int]string{tDue: "due", tFirstSeen: "first_seen", tView: "view", tResearch: "research", tCart: "cart", tCheckout: "checkout",
-		tOrdered: "ordered", tTrack: "track", tContact: "contact"}
+		tOrdered: "ordered", tTrack: "track", tContact: "contact", tShipBy: "ship_by"}
 	countNames  = map[int]string{nBefore: "before", nTracks: "tracks", nContacts: "contacts"}
 	amountNames = map[int]string{fTotal: "total", fAmount: "amount", fRating: "rating", fRatingMin: "rating_min", fRatingMax: "rating_max", fReach: "reach"}
 )

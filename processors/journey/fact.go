@@ -95,7 +95,9 @@ func (m *Machine) fact(e *event.Event) fact {
 		short(sCountry, o.Country)
 		short(sRegion, o.Region)
 		short(sReason, o.Reason)
-		f.t[tDue] = o.Promise
+		short(sOrderKind, string(o.Kind))
+		id(sRenews, string(o.Renews))
+		f.t[tDue], f.t[tShipBy] = o.Promise, o.ShipBy
 		f.f[fTotal], f.f[fAmount] = o.Total, o.Amount
 		if len(o.Items) > 0 {
 			m.pack = packItems(m.pack[:0], o.Items)

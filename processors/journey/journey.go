@@ -19,7 +19,9 @@
 //   - What is told of products, of the customer and of currencies is looked up when a row is written, see lookUp; the state has what the
 //     events said.
 //   - A case is that of the opinion which was the first to be negative and is not removed, whether or not it was edited to be
-//     positive later; its answer, promise and resolution are the first ones that came for that opinion.
+//     positive later; its answer, promise and resolution are the first ones that came for that opinion. A promise of contact was
+//     held by the first answer or resolution after it. A resolved case is opened again by an edit of its opinion that is negative and
+//     no better than before, and by another opinion that turns negative later.
 //
 // # Keys
 //

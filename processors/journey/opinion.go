@@ -45,17 +45,18 @@ func SentimentOf(stars float64) table.Sentiment {
 
 // opinion is what the events of one review say.
 type opinion struct {
-	first                         event.Time // event of it
-	posted, edited, removed       event.Time
-	mention                       bool
-	negative                      event.Time // since when
-	source                        uint32
-	stated                        [strs]uint32 // the last version's word on each
-	rating, ratingMax, stars      float64
-	reach                         float64
-	answered, contacted, resolved event.Time
-	contactDue                    event.Time
-	resolution                    uint32
+	first                    event.Time // event of it
+	posted, edited, removed  event.Time
+	mention                  bool
+	negative                 event.Time // since when
+	source                   uint32
+	stated                   [strs]uint32 // the last version's word on each
+	rating, ratingMax, stars float64
+	reach                    float64
+	answered, resolved       event.Time
+	promised, due, contacted event.Time // contact
+	reopened, again          event.Time // the last complaint after it was resolved, the first resolution after that
+	resolution               uint32
 }
 
 func (s *state) opinion(review uint32) (o opinion) {
@@ -80,12 +81,15 @@ func (s *state) opinion(review uint32) (o opinion) {
 				o.reach = f.f[fReach]
 			}
 			if stars := Stars(f.f[fRating], f.f[fRatingMin], f.f[fRatingMax]); stars != 0 {
+				if SentimentOf(stars) == table.Negative {
+					since(&o.negative, f.time)
+					if o.resolved != 0 && (o.stars == 0 || stars <= o.stars) {
+						o.reopened, o.again = f.time, 0
+					}
+				}
 				o.rating, o.ratingMax, o.stars = f.f[fRating], f.f[fRatingMax], stars
 				if o.ratingMax == 0 {
 					o.ratingMax = 5
-				}
-				if SentimentOf(stars) == table.Negative {
-					since(&o.negative, f.time)
 				}
 			}
 		}
@@ -103,13 +107,19 @@ func (s *state) opinion(review uint32) (o opinion) {
 		case answered:
 			since(&o.answered, f.time)
 		case contactPromised:
-			if o.contacted == 0 {
-				o.contacted, o.contactDue = f.time, f.t[tDue]
+			if o.promised == 0 {
+				o.promised, o.due = f.time, f.t[tDue]
 			}
 		case resolved:
 			if o.resolved == 0 {
 				o.resolved, o.resolution = f.time, f.s[sKind]
 			}
+			if o.reopened != 0 {
+				since(&o.again, f.time)
+			}
+		}
+		if o.promised != 0 && (f.kind == answered || f.kind == resolved) {
+			since(&o.contacted, f.time)
 		}
 	}
 	o.mention = o.mention && !isReview
@@ -135,9 +145,9 @@ func (s *state) reviewRow(review uint32, v verdict) table.Review {
 		Customer: event.CustomerID(say(sCustomer)), Source: event.Source(s.str(o.source)), Author: say(sAuthor),
 		Posted: o.posted, Edited: o.edited, Removed: o.removed, Rating: o.rating, RatingMax: o.ratingMax, Stars: o.stars,
 		Sentiment: SentimentOf(o.stars), Title: say(sTitle), Text: say(sText), Language: say(sLanguage), Reach: o.reach,
-		Answered: o.answered, ContactPromised: o.contacted, ContactDue: o.contactDue, Resolved: o.resolved,
-		Resolution: s.str(o.resolution),
-		Promise:    v.promise, DaysLate: v.daysLate, Delivered: v.delivered, Carrier: s.str(v.carrier), Warehouse: s.str(v.warehouse),
+		Complained: o.negative, Answered: o.answered, ContactPromised: o.promised, ContactDue: o.due, Contacted: o.contacted,
+		Resolved: o.resolved, Resolution: s.str(o.resolution), Reopened: o.reopened, ResolvedAgain: o.again,
+		Promise: v.promise, DaysLate: v.daysLate, Delivered: v.delivered, Carrier: s.str(v.carrier), Warehouse: s.str(v.warehouse),
 		Country: s.str(v.country), Region: s.str(v.region), Returned: v.returned, Verified: v.verified}
 	if o.mention {
 		r.Kind = "mention"
@@ -178,8 +188,37 @@ func (s *state) addOpinions(r *table.Journey) {
 		}
 		if o.negative != 0 && (opened.at == 0 || o.negative < opened.at || o.negative == opened.at && id < opened.id) {
 			opened.at, opened.id = o.negative, id
-			r.CaseOpened, r.CaseAnswered, r.CasePromised, r.CaseContactDue = o.negative, o.answered, o.contacted, o.contactDue
-			r.CaseResolved, r.CaseResolution = o.resolved, s.str(o.resolution)
+			r.CaseOpened, r.CaseAnswered, r.CasePromised, r.CaseContactDue = o.negative, o.answered, o.promised, o.due
+			r.CaseContacted, r.CaseResolved, r.CaseResolution = o.contacted, o.resolved, s.str(o.resolution)
+			r.CaseReopened, r.CaseResolvedAgain = o.reopened, o.again
+		}
+	}
+	if r.CaseResolved != 0 {
+		s.addComplaints(r, opened.id)
+	}
+}
+
+// addComplaints tells a resolved case of the complaints that came after it in other opinions.
+func (s *state) addComplaints(r *table.Journey, opened string) {
+	for _, t := range s.opinions {
+		if s.str(t.review) == opened {
+			continue
+		}
+		o := s.opinion(t.review)
+		if o.removed != 0 || o.negative <= r.CaseResolved {
+			continue
+		}
+		again := o.resolved
+		if again < o.negative {
+			again = 0
+		}
+		switch {
+		case o.negative > r.CaseReopened:
+			r.CaseReopened, r.CaseResolvedAgain = o.negative, again
+		case o.negative == r.CaseReopened && again == 0:
+			r.CaseResolvedAgain = 0 // one of them is open
+		case o.negative == r.CaseReopened && r.CaseResolvedAgain != 0:
+			r.CaseResolvedAgain = max(r.CaseResolvedAgain, again)
 		}
 	}
 }

@@ -24,6 +24,8 @@ type order struct {
 	promise     event.Time // the first one
 	lastPromise event.Time // or estimate
 	changes     uint32
+	changed     event.Time // the last time
+	shipBy      event.Time // the first one
 }
 
 func (s *state) order() (o order) {
@@ -65,9 +67,11 @@ func (s *state) order() (o order) {
 		if r := f.s[sReason]; r != 0 && f.kind <= replacementSent {
 			o.reasons[f.kind] = r
 		}
+		since(&o.shipBy, f.t[tShipBy])
 		if due := f.t[tDue]; due != 0 {
 			if o.lastPromise != 0 && o.lastPromise != due {
 				o.changes++
+				o.changed = f.time
 			}
 			o.lastPromise = due
 			if f.kind.topic() == event.Orders && o.promise == 0 {
@@ -142,9 +146,10 @@ func (s *state) journeyRow(o *order) table.Journey {
 	r := table.Journey{
 		Month: o.month(), Order: s.id, Customer: event.CustomerID(say(sCustomer)), Visitor: event.VisitorID(say(sVisitor)),
 		Placed: m[placed], Paid: m[paid], PromisedAt: o.promisedAt, PromiseFirst: o.promise, PromiseLast: o.lastPromise,
-		PromiseChanges: o.changes, Warranty: m[warrantyAdded], Cancelled: m[cancelled], CancelReason: s.str(o.reasons[cancelled]),
+		PromiseChanges: o.changes, PromiseChanged: o.changed, Warranty: m[warrantyAdded], Cancelled: m[cancelled], CancelReason: s.str(o.reasons[cancelled]),
 		ReturnRequested: m[returnRequested], Returned: m[returned], Refunded: m[refunded], RefundAmount: o.refunded,
-		Replaced: m[replacementSent], Channel: say(sChannel), Total: o.total, Currency: say(sCurrency), Warehouse: say(sWarehouse),
+		RefundReason: s.str(o.reasons[refunded]), Replaced: m[replacementSent], ReplaceReason: s.str(o.reasons[replacementSent]),
+		Exceptions: o.count[exception], Channel: say(sChannel), Kind: event.OrderKind(say(sOrderKind)), Renews: event.OrderID(say(sRenews)), ShipBy: o.shipBy, Total: o.total, Currency: say(sCurrency), Warehouse: say(sWarehouse),
 		Country: say(sCountry), Region: say(sRegion), Carrier: say(sCarrier), Tracking: say(sTracking),
 		Packed: m[packed], Shipped: m[handedOver], InTransit: m[inTransit], OutForDelivery: m[outForDelivery],
 		Attempted: m[attempted], Attempts: o.count[attempted], Delivered: m[delivered], Confirmed: m[confirmed],
@@ -154,6 +159,9 @@ func (s *state) journeyRow(o *order) table.Journey {
 	}
 	if r.ReturnReason = s.str(o.reasons[returnRequested]); r.ReturnReason == "" {
 		r.ReturnReason = s.str(o.reasons[returned])
+	}
+	if r.Kind == "" {
+		r.Kind = event.Purchase
 	}
 	if n := o.stated[sItems]; n != 0 {
 		r.Items = unpackItems(s.str(n))
@@ -180,7 +188,8 @@ func (s *state) addTouches(r *table.Journey) {
 		r.Touches = append(r.Touches, table.Touch{Session: f.hash, Visitor: event.VisitorID(s.str(f.s[sVisitor])), Start: f.time,
 			Source: event.Source(s.str(f.s[sSource])), Channel: s.str(f.s[sChannel]), Referrer: s.str(f.s[sReferrer]),
 			Campaign: s.str(f.s[sCampaign]), Landing: s.str(f.s[sLanding]), Device: s.str(f.s[sDevice]),
-			FirstSeen: f.t[tFirstSeen], SessionsBefore: f.n[nBefore]})
+			FirstSeen: f.t[tFirstSeen], SessionsBefore: f.n[nBefore], Ordered: f.t[tOrdered], Track: f.t[tTrack], Tracks: f.n[nTracks],
+			Contact: f.t[tContact], Contacts: f.n[nContacts]})
 		since(&r.Visit, f.time)
 		earliest(&r.Track, f.t[tTrack])
 		earliest(&r.Contact, f.t[tContact])

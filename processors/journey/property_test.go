@@ -45,6 +45,7 @@ func events(t *rapid.T, n int) []*event.Event {
 			h.Type = rapid.SampledFrom(event.OrderTypes).Draw(t, "type")
 			e.Order = &event.Order{Header: h, Order: order, Customer: event.CustomerID(pick("customer", "", "ann", "bob")),
 				Visitor: event.VisitorID(pick("visitor", "", "v1")), Channel: pick("channel", "", "web", "store"),
+				Kind: event.OrderKind(pick("kind", "", "purchase", "rental")), Renews: event.OrderID(pick("renews", "", "o0")), ShipBy: maybe("ship by"),
 				Total: float("total", 0, 12.5, 99.99), Currency: pick("currency", "", "EUR", "USD", "XXX"), Promise: maybe("promise"),
 				Warehouse: pick("warehouse", "", "north", "south"), Country: pick("country", "", "DE", "ES"), Region: pick("region", "", "BE"),
 				Amount: float("amount", 0, 0.1, 0.2, 3.3), Reason: pick("reason", "", "late", "broken")}

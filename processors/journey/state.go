@@ -66,6 +66,8 @@ const (
 	sCampaign
 	sLanding
 	sDevice
+	sOrderKind
+	sRenews
 	strs
 )
 
@@ -79,6 +81,7 @@ const (
 	tOrdered
 	tTrack
 	tContact
+	tShipBy
 	times
 )
 
@@ -125,6 +128,7 @@ var stored = [...]field{
 	{counts, nBefore}, {counts, nTracks}, {counts, nContacts},
 	{amounts, fTotal}, {amounts, fAmount}, {amounts, fRating}, {amounts, fRatingMin}, {amounts, fRatingMax}, {amounts, fReach},
 	// Version 1 began with these.
+	{texts, sOrderKind}, {texts, sRenews}, {moments, tShipBy},
 }
 
 // bit is stored the other way round: the mask that announces a field of a group.

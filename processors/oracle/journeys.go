@@ -136,7 +136,10 @@ func (f *facts) row(order event.OrderID) table.Journey {
 		Cancelled: f.order(event.Cancelled), CancelReason: f.reason(event.Cancelled),
 		ReturnRequested: f.order(event.ReturnRequested), ReturnReason: cmp.Or(f.reason(event.ReturnRequested), f.reason(event.Returned)),
 		Returned: f.order(event.Returned), Refunded: f.order(event.Refunded), Replaced: f.order(event.ReplacementSent),
+		RefundReason: f.reason(event.Refunded), ReplaceReason: f.reason(event.ReplacementSent),
 		Channel:  f.lastWord(func(o *event.Order) string { return o.Channel }),
+		Kind:     event.OrderKind(cmp.Or(f.lastWord(func(o *event.Order) string { return string(o.Kind) }), "purchase")),
+		Renews:   event.OrderID(f.lastWord(func(o *event.Order) string { return string(o.Renews) })),
 		Currency: f.lastWord(func(o *event.Order) string { return o.Currency }),
 		Warehouse: f.lastOfBoth(func(o *event.Order) string { return o.Warehouse },
 			func(d *event.Delivery) string { return d.Warehouse }),
@@ -151,6 +154,7 @@ func (f *facts) row(order event.OrderID) table.Journey {
 	}
 	r.Month = month(cmp.Or(r.Placed, r.FirstEvent))
 	for _, o := range f.orders {
+		r.ShipBy = cmp.Or(r.ShipBy, o.ShipBy)
 		r.Total = cmp.Or(o.Total, r.Total)
 		if len(o.Items) > 0 {
 			r.Items = o.Items
@@ -163,6 +167,9 @@ func (f *facts) row(order event.OrderID) table.Journey {
 		r.Carrier, r.Tracking = cmp.Or(d.Carrier, r.Carrier), cmp.Or(d.Tracking, r.Tracking)
 		if d.Type == event.Attempted {
 			r.Attempts++
+		}
+		if d.Type == event.Exception {
+			r.Exceptions++
 		}
 	}
 	f.promises(&r)
@@ -244,6 +251,7 @@ func (f *facts) promises(r *table.Journey) {
 	for i, w := range words {
 		if i > 0 && words[i-1].due != w.due {
 			r.PromiseChanges++
+			r.PromiseChanged = w.Time
 		}
 		r.PromiseLast = w.due
 	}
@@ -263,7 +271,8 @@ func (f *facts) visits(r *table.Journey) {
 	for _, t := range f.touches {
 		r.Touches = append(r.Touches, table.Touch{Session: t.Session, Visitor: t.Visitor, Start: t.Start, Source: t.Source,
 			Channel: t.Channel, Referrer: t.Referrer, Campaign: t.Campaign, Landing: t.Landing, Device: t.Device,
-			FirstSeen: t.FirstSeen, SessionsBefore: t.SessionsBefore})
+			FirstSeen: t.FirstSeen, SessionsBefore: t.SessionsBefore, Ordered: t.Ordered, Track: t.Track, Tracks: t.Tracks,
+			Contact: t.Contact, Contacts: t.Contacts})
 		start, track, contact = append(start, t.Start), append(track, t.Track), append(contact, t.Contact)
 		r.Tracks += t.Tracks
 		r.Contacts += t.Contacts
@@ -334,7 +343,43 @@ func (f *facts) opined(r *table.Journey) {
 	if len(complaints) > 0 {
 		c := complaints[0]
 		r.CaseOpened, r.CaseAnswered, r.CasePromised, r.CaseContactDue = opened[c.Review], c.Answered, c.ContactPromised, c.ContactDue
-		r.CaseResolved, r.CaseResolution = c.Resolved, c.Resolution
+		r.CaseContacted, r.CaseResolved, r.CaseResolution = c.Contacted, c.Resolved, c.Resolution
+		f.reopened(r, complaints)
+	}
+}
+
+// reopened says when somebody complained last after the case, the first of the complaints, was resolved, and when all that was
+// complained about at that time was resolved.
+func (f *facts) reopened(r *table.Journey, complaints []table.Review) {
+	first := complaints[0]
+	if first.Resolved == 0 {
+		return
+	}
+	type complaint struct{ at, resolved event.Time }
+	var after []complaint
+	if first.Reopened != 0 {
+		after = append(after, complaint{first.Reopened, first.ResolvedAgain})
+	}
+	for _, c := range complaints[1:] {
+		if c.Complained > first.Resolved {
+			resolved := c.Resolved
+			if resolved < c.Complained {
+				resolved = 0
+			}
+			after = append(after, complaint{c.Complained, resolved})
+		}
+	}
+	for _, c := range after {
+		r.CaseReopened = max(r.CaseReopened, c.at)
+	}
+	for _, c := range after {
+		if c.at == r.CaseReopened {
+			if c.resolved == 0 {
+				r.CaseResolvedAgain = 0
+				return
+			}
+			r.CaseResolvedAgain = max(r.CaseResolvedAgain, c.resolved)
+		}
 	}
 }
 
@@ -377,11 +422,21 @@ func stars(r *event.Review) float64 {
 	return min(5, max(1, 1+4*(r.Rating-bottom)/(top-bottom)))
 }
 
+// firstOf is the time of the first event of these types; 0 if there is none.
+func firstOf(events []*event.Review, types ...event.Type) event.Time {
+	for _, e := range events {
+		if slices.Contains(types, e.Type) {
+			return e.Time
+		}
+	}
+	return 0
+}
+
 // review is the row of one opinion, with the verdict of its journey.
 func review(order event.OrderID, id event.ReviewID, events []*event.Review, j *table.Journey) table.Review {
 	r := table.Review{Order: order, Review: id, Kind: "review", Source: events[0].Source, Sentiment: table.Unscored, Promise: table.PromiseNone}
 	var posts, mentions int
-	for _, e := range events {
+	for i, e := range events {
 		switch e.Type {
 		case event.Posted:
 			posts++
@@ -404,6 +459,16 @@ func review(order event.OrderID, id event.ReviewID, events []*event.Review, j *t
 		}
 		if (e.Type == event.Posted || e.Type == event.Mention) && r.Posted == 0 {
 			r.Posted, r.Source = e.Time, e.Source
+		}
+		if states(e) && stars(e) != 0 && stars(e) <= 2 {
+			r.Complained = cmp.Or(r.Complained, e.Time)
+			if r.Resolved != 0 && (r.Stars == 0 || stars(e) <= r.Stars) {
+				r.Reopened = e.Time
+				r.ResolvedAgain = firstOf(events[i+1:], event.Resolved)
+			}
+		}
+		if e.Type == event.ContactPromised && r.ContactPromised == e.Time && r.Contacted == 0 {
+			r.Contacted = firstOf(events[i+1:], event.Answered, event.Resolved)
 		}
 		if states(e) {
 			r.Customer, r.Author = cmp.Or(e.Customer, r.Customer), cmp.Or(e.Author, r.Author)

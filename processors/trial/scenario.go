@@ -269,7 +269,7 @@ func parseTime(s string) (event.Time, error) {
 // numbers and times among the contract's fields; all others are strings.
 var (
 	numbers = []string{"value", "total", "amount", "rating", "rating_min", "rating_max", "reach", "sessions_before", "tracks", "contacts"}
-	times   = []string{"promise", "estimate", "contact", "start", "first_seen", "view", "research", "cart", "checkout", "ordered", "track"}
+	times   = []string{"promise", "ship_by", "estimate", "contact", "start", "first_seen", "view", "research", "cart", "checkout", "ordered", "track"}
 )
 
 // parseEvent reads "time type field=value …" through the contract's own JSON. A value with blanks is in double quotes.

@@ -22,6 +22,9 @@ type Cell struct {
 	where   string // rows that count
 	exprs   []string
 	count   string // the measure that counts rows
+	// part is the expression of what a day's totals are by: the dimension within which counts add up.
+	part     string
+	measures []string
 }
 
 // part is a dimension or a measure: its column, and its expression over a row or the rows of the source.
@@ -45,6 +48,9 @@ func define(c Cell, dimensions, measures []part) *Cell {
 	c.Columns = append(c.Columns, table.Field{Name: "version", Type: "DateTime64(6, 'UTC')",
 		Comment: "When reading the rows for it began, by the server's clock."})
 	c.count = measures[0].name
+	for _, p := range measures {
+		c.measures = append(c.measures, p.name)
+	}
 	return &c
 }
 

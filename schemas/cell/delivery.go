@@ -8,7 +8,7 @@ var Delivery = define(Cell{
 		Name:    table.CellDelivery,
 		Comment: "What became of orders and of their promised arrival, by the quarter-hour in which they were placed. All counts add up.",
 	},
-	source: &table.Journeys.Schema, at: "placed", key: "month, order", where: "placed > 0",
+	source: &table.Journeys.Schema, at: "placed", key: "month, order", where: "placed > 0", part: "''",
 }, []part{
 	{"carrier", word, "carrier", "Carrier; empty until one is known."},
 	{"country", word, "country", "Country shipped to, ISO 3166-1 alpha-2."},

@@ -14,7 +14,7 @@ var Funnel = define(Cell{
 		Comment: "How far sessions got, by the quarter-hour of their start. reached_* count the sessions that were at a stage, " +
 			"left_at_* those that got no further than it. All counts add up.",
 	},
-	source: &table.Sessions.Schema, at: "start", where: "1",
+	source: &table.Sessions.Schema, at: "start", where: "1", part: "''",
 }, []part{
 	{"channel", word, "channel", "Marketing channel that brought the visitor."},
 	{"device", word, "device", "Kind of device: desktop, mobile, tablet."},

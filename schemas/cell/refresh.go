@@ -24,7 +24,9 @@ type Refresher struct {
 	Margin time.Duration
 	// Every is how often the newest buckets (those of the last hour that has any rows) are refreshed, Older how often all. Default: 5 s, 1 min.
 	Every, Older time.Duration
-	Logger       *slog.Logger // Default: slog.Default
+	// Restate is how often the totals of days that are over are looked at again. Default: an hour.
+	Restate time.Duration
+	Logger  *slog.Logger // Default: slog.Default
 }
 
 // batch bounds the buckets of one statement, and so its memory.
@@ -53,7 +55,10 @@ func (r Refresher) Pending(ctx context.Context) (int, error) {
 
 // Run refreshes until ctx ends, and returns its cause. Errors are logged, and what failed is tried again.
 func (r Refresher) Run(ctx context.Context) error {
-	every, older, logger := r.Every, r.Older, r.Logger
+	every, older, restate, logger := r.Every, r.Older, r.Restate, r.Logger
+	if restate <= 0 {
+		restate = time.Hour
+	}
 	if every <= 0 {
 		every = 5 * time.Second
 	}
@@ -63,11 +68,17 @@ func (r Refresher) Run(ctx context.Context) error {
 	if logger == nil {
 		logger = slog.Default()
 	}
-	var last, told time.Time
+	var last, told, stated time.Time
+	since := never
 	for {
 		began := time.Now()
 		all := began.Sub(last) >= older
 		_, err := r.refresh(ctx, !all)
+		if err == nil && all && began.Sub(stated) >= restate {
+			if since, err = r.state(ctx, since); err == nil {
+				stated = began
+			}
+		}
 		switch {
 		case ctx.Err() != nil:
 			return context.Cause(ctx)

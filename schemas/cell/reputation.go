@@ -11,7 +11,7 @@ var Reputation = define(Cell{
 	},
 	source: &table.Reviews.Schema, at: "posted", key: "month, order, review",
 	from:  " ARRAY JOIN subjects.kind AS subject_kind, subjects.id AS subject",
-	where: "posted > 0 AND removed = 0",
+	where: "posted > 0 AND removed = 0", part: "toString(c.subject_kind)",
 }, []part{
 	{"subject_kind", word, "subject_kind", "Kind of what it is about: product, brand, carrier, shop."},
 	{"subject", "String", "subject", "Id of what it is about."},

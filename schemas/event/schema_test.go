@@ -93,6 +93,9 @@ func fieldRules(name string, f reflect.StructField) object {
 	case "resolution":
 		return enum(Resolutions)
 	case "kind":
+		if f.Type == reflect.TypeFor[OrderKind]() {
+			return str(pair{"enum", OrderKinds})
+		}
 		return enum(SubjectKinds)
 	case "properties":
 		return object{{"type", "object"}}

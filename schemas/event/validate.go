@@ -93,12 +93,15 @@ func (c *checks) order(v *Order, rules Rules, sourceTime Time) {
 	if len(v.Items) > MaxItems {
 		c.refuse(BadValue, "items", "may have at most %d, came with %d", MaxItems, len(v.Items))
 	}
+	oneOf(c, "kind", v.Kind, OrderKinds)
+	c.name("renews", string(v.Renews))
 	for i := range v.Items {
 		c.item(i, &v.Items[i])
 	}
 	c.amount("total", v.Total)
 	c.currency(v.Currency)
 	c.moment("promise", v.Promise)
+	c.moment("ship_by", v.ShipBy)
 	c.name("warehouse", v.Warehouse)
 	c.country(v.Country)
 	c.name("region", v.Region)
@@ -130,7 +133,7 @@ func (c *checks) delivery(v *Delivery, rules Rules, sourceTime Time) {
 	c.country(v.Country)
 	c.name("region", v.Region)
 	c.moment("estimate", v.Estimate)
-	c.oneOf("exception", v.Exception, ExceptionKinds)
+	oneOf(c, "exception", v.Exception, ExceptionKinds)
 	c.line("reason", v.Reason)
 	c.properties(v.Properties)
 	if v.Type == EstimateChanged && v.Estimate == 0 {
@@ -161,7 +164,7 @@ func (c *checks) review(v *Review, rules Rules, sourceTime Time) {
 	c.name("author", v.Author)
 	c.amount("reach", v.Reach)
 	c.moment("contact", v.Contact)
-	c.oneOf("resolution", v.Resolution, Resolutions)
+	oneOf(c, "resolution", v.Resolution, Resolutions)
 	c.properties(v.Properties)
 	switch {
 	case v.Type == Posted && len(v.Subjects) == 0 && v.Order == "":
@@ -178,7 +181,7 @@ func (c *checks) subject(i int, v *Subject) {
 	if v.Kind == "" {
 		in.refuse(MissingField, "kind", "is required: one of %s", list(SubjectKinds))
 	}
-	in.oneOf("kind", v.Kind, SubjectKinds)
+	oneOf(&in, "kind", v.Kind, SubjectKinds)
 	in.id("id", v.ID)
 	c.element("subjects", i, in)
 }
@@ -205,9 +208,9 @@ func (c *checks) place(field, s string) {
 }
 
 // oneOf checks a word that may be left out.
-func (c *checks) oneOf(field, s string, words []string) {
+func oneOf[S ~string](c *checks, field string, s S, words []S) {
 	if s != "" && !slices.Contains(words, s) {
-		c.refuse(BadValue, field, "must be one of %s, came as %q", list(words), clip(s))
+		c.refuse(BadValue, field, "must be one of %s, came as %q", list(words), clip(string(s)))
 	}
 }
 

@@ -72,10 +72,10 @@ func TestUp(t *testing.T) {
 			t.Errorf("without a comment: %v, %v", without, err)
 		}
 	}
-	// Every view can be read whole.
+	// Every view can be read whole. Those with parameters are read in their own package, as the examples in their comments do.
 	for _, v := range view.Views() {
-		if v.Columns == nil { // it has parameters
-			v.Name += "(since = '2026-03-14', until = '2026-03-15')"
+		if v.Parameters {
+			continue
 		}
 		rows, err := conn.Query(ctx, "SELECT * FROM "+v.Name)
 		if err != nil {
@@ -83,7 +83,7 @@ func TestUp(t *testing.T) {
 			continue
 		}
 		for i, name := range rows.Columns() {
-			if v.Columns != nil && (i >= len(v.Columns) || v.Columns[i].Name != name) {
+			if i >= len(v.Columns) || v.Columns[i].Name != name {
 				t.Errorf("%s: column %d is %s", v.Name, i, name)
 			}
 		}

@@ -3,6 +3,8 @@ package table
 import (
 	"fmt"
 	"strings"
+
+	"github.com/afterclick/afterclick/schemas/event"
 )
 
 // enum is the kind of a column with few names that are known beforehand, as Enum8: a name's number is its place, 0 is "" and stands
@@ -40,5 +42,6 @@ var (
 	statuses   = newEnum(Accepted, Duplicate, Late)
 	sentiments = newEnum(Negative, Neutral, Positive, Unscored)
 	promises   = newEnum(PromiseNone, PromiseOpen, PromiseKept, PromiseBroken)
+	orderKinds = newEnum(event.OrderKinds...)
 	kinds      = newEnum("review", "mention")
 )

@@ -15,6 +15,11 @@ type Touch struct {
 	Device         string
 	FirstSeen      event.Time
 	SessionsBefore uint32
+	Ordered        event.Time // the order was completed in it
+	Track          event.Time // first look at the order's tracking page
+	Tracks         uint32
+	Contact        event.Time // first contact opened about the order
+	Contacts       uint32
 }
 
 // Journey is a row of journeys: everything that happened around one order. A time of 0 means that it did not happen (yet).
@@ -37,6 +42,7 @@ type Journey struct {
 	PromiseFirst    event.Time // arrive by, as first promised
 	PromiseLast     event.Time // arrive by, as promised or estimated last
 	PromiseChanges  uint32
+	PromiseChanged  event.Time // last
 	Warranty        event.Time
 	Cancelled       event.Time
 	CancelReason    string
@@ -45,8 +51,13 @@ type Journey struct {
 	Returned        event.Time
 	Refunded        event.Time
 	RefundAmount    float64
+	RefundReason    string
 	Replaced        event.Time
+	ReplaceReason   string
 	Channel         string // where it was ordered
+	Kind            event.OrderKind
+	Renews          event.OrderID // the order of the period before
+	ShipBy          event.Time    // to be handed over by, as first planned
 	Total           float64
 	Currency        string
 	Value           Maybe  // Total in the reporting currency
@@ -61,39 +72,43 @@ type Journey struct {
 	Region          string
 	Items           []event.Item
 	// from the delivery
-	Carrier          string
-	Tracking         string
-	Packed           event.Time
-	Shipped          event.Time // handed over to the carrier
-	InTransit        event.Time
-	OutForDelivery   event.Time
-	Attempted        event.Time // the first failed attempt
-	Attempts         uint32
-	Delivered        event.Time
-	Confirmed        event.Time
-	ExceptionLate    event.Time
-	ExceptionLost    event.Time
-	ExceptionDamaged event.Time
-	ExceptionRefused event.Time
-	Track            event.Time // first look at the tracking page
-	Tracks           uint32
-	Contact          event.Time // first contact opened
-	Contacts         uint32
-	Reviewed         event.Time // first review posted
-	Reviews          uint32     // that are not removed
-	Stars            float64    // 1 to 5, of the latest review; 0 = none
-	CaseOpened       event.Time // the first negative opinion
-	CaseAnswered     event.Time
-	CasePromised     event.Time // contact was promised
-	CaseContactDue   event.Time // ... until
-	CaseResolved     event.Time
-	CaseResolution   string
-	Touches          []Touch // in order of start
-	FirstEvent       event.Time
-	LastEvent        event.Time
-	Events           uint32
-	Revision         uint64
-	IsDeleted        bool
+	Carrier           string
+	Tracking          string
+	Packed            event.Time
+	Shipped           event.Time // handed over to the carrier
+	InTransit         event.Time
+	OutForDelivery    event.Time
+	Attempted         event.Time // the first failed attempt
+	Attempts          uint32
+	Delivered         event.Time
+	Confirmed         event.Time
+	ExceptionLate     event.Time
+	ExceptionLost     event.Time
+	ExceptionDamaged  event.Time
+	ExceptionRefused  event.Time
+	Exceptions        uint32
+	Track             event.Time // first look at the tracking page
+	Tracks            uint32
+	Contact           event.Time // first contact opened
+	Contacts          uint32
+	Reviewed          event.Time // first review posted
+	Reviews           uint32     // that are not removed
+	Stars             float64    // 1 to 5, of the latest review; 0 = none
+	CaseOpened        event.Time // the first negative opinion
+	CaseAnswered      event.Time
+	CasePromised      event.Time // contact was promised
+	CaseContactDue    event.Time // ... until
+	CaseContacted     event.Time // the first answer or resolution after it
+	CaseResolved      event.Time
+	CaseResolution    string
+	CaseReopened      event.Time // the last complaint after it was resolved
+	CaseResolvedAgain event.Time // the first resolution after that
+	Touches           []Touch    // in order of start
+	FirstEvent        event.Time
+	LastEvent         event.Time
+	Events            uint32
+	Revision          uint64
+	IsDeleted         bool
 }
 
 // Journeys is the table of journeys.
@@ -127,6 +142,8 @@ var Journeys = define(Schema{
 	col("promise_last", when, "Arrive by, as promised or estimated last.", func(r *Journey) event.Time { return r.PromiseLast }),
 	col("promise_changes", uint32s, "Times that the promised or estimated arrival changed.",
 		func(r *Journey) uint32 { return r.PromiseChanges }),
+	col("promise_changed", when, "When the promised or estimated arrival changed last.",
+		func(r *Journey) event.Time { return r.PromiseChanged }),
 	col("warranty", when, "Warranty added.", func(r *Journey) event.Time { return r.Warranty }),
 	col("cancelled", when, "Order cancelled.", func(r *Journey) event.Time { return r.Cancelled }),
 	col("cancel_reason", word, "Reason of the cancellation.", func(r *Journey) string { return r.CancelReason }),
@@ -135,8 +152,15 @@ var Journeys = define(Schema{
 	col("returned", when, "Goods came back.", func(r *Journey) event.Time { return r.Returned }),
 	col("refunded", when, "Money paid back.", func(r *Journey) event.Time { return r.Refunded }),
 	col("refund_amount", floats, "Money paid back, in currency.", func(r *Journey) float64 { return r.RefundAmount }),
+	col("refund_reason", word, "Why money was paid back.", func(r *Journey) string { return r.RefundReason }),
 	col("replaced", when, "Replacement sent.", func(r *Journey) event.Time { return r.Replaced }),
+	col("replace_reason", word, "Why a replacement was sent.", func(r *Journey) string { return r.ReplaceReason }),
 	col("channel", word, "Where it was ordered: web, app, store, phone, email.", func(r *Journey) string { return r.Channel }),
+	named("kind", orderKinds, "What was ordered: purchase, subscription (to get again and again), rental (to use for a time).",
+		func(r *Journey) event.OrderKind { return r.Kind }),
+	col("renews", text, "Order of the period before, of a subscription or rental that went on by itself; empty: the customer decided to order.",
+		func(r *Journey) string { return string(r.Renews) }),
+	col("ship_by", when, "To be handed over to the carrier by then, as first planned.", func(r *Journey) event.Time { return r.ShipBy }),
 	col("total", floats, "What the customer pays, in currency.", func(r *Journey) float64 { return r.Total }),
 	col("currency", word, "Currency, ISO 4217.", func(r *Journey) string { return r.Currency }),
 	col("value", maybe, "What the customer pays, in the reporting currency at the rate of the order's day; NULL: not known.",
@@ -183,6 +207,7 @@ var Journeys = define(Schema{
 	col("exception_damaged", when, "First report of a damage.", func(r *Journey) event.Time { return r.ExceptionDamaged }),
 	col("exception_refused", when, "First report that the parcel was refused.",
 		func(r *Journey) event.Time { return r.ExceptionRefused }),
+	col("exceptions", uint32s, "Exceptions reported: delay, loss, damage, refusal.", func(r *Journey) uint32 { return r.Exceptions }),
 	col("track", when, "First look at the tracking page.", func(r *Journey) event.Time { return r.Track }),
 	col("tracks", uint32s, "Looks at the tracking page.", func(r *Journey) uint32 { return r.Tracks }),
 	col("contact", when, "First contact opened about the order.", func(r *Journey) event.Time { return r.Contact }),
@@ -194,9 +219,14 @@ var Journeys = define(Schema{
 	col("case_answered", when, "First answer to it.", func(r *Journey) event.Time { return r.CaseAnswered }),
 	col("case_promised", when, "First promise to contact the customer.", func(r *Journey) event.Time { return r.CasePromised }),
 	col("case_contact_due", when, "Contact was promised until then.", func(r *Journey) event.Time { return r.CaseContactDue }),
-	col("case_resolved", when, "Case resolved.", func(r *Journey) event.Time { return r.CaseResolved }),
+	col("case_contacted", when, "First answer or resolution after contact was promised: the contact that came.",
+		func(r *Journey) event.Time { return r.CaseContacted }),
+	col("case_resolved", when, "Case resolved for the first time.", func(r *Journey) event.Time { return r.CaseResolved }),
 	col("case_resolution", word, "How it was resolved: refund, replacement, answer.",
 		func(r *Journey) string { return r.CaseResolution }),
+	col("case_reopened", when, "Last complaint after the case was resolved: by an edit that is negative and no better than before, or by another opinion.",
+		func(r *Journey) event.Time { return r.CaseReopened }),
+	col("case_resolved_again", when, "First resolution after that.", func(r *Journey) event.Time { return r.CaseResolvedAgain }),
 	list("touches.session", uint64s, "Ids of the sessions that had to do with the order, in order of start.",
 		touches, func(t *Touch) uint64 { return t.Session }),
 	list("touches.visitor", text, "Their visitors.",
@@ -219,6 +249,16 @@ var Journeys = define(Schema{
 		touches, func(t *Touch) event.Time { return t.FirstSeen }),
 	list("touches.sessions_before", uint32s, "Sessions of the visitor before each.",
 		touches, func(t *Touch) uint32 { return t.SessionsBefore }),
+	list("touches.ordered", moment, "When each completed the order; 1970: it did not.",
+		touches, func(t *Touch) event.Time { return t.Ordered }),
+	list("touches.track", moment, "First look at the order's tracking page in each; 1970: none.",
+		touches, func(t *Touch) event.Time { return t.Track }),
+	list("touches.tracks", uint32s, "Looks at the order's tracking page in each.",
+		touches, func(t *Touch) uint32 { return t.Tracks }),
+	list("touches.contact", moment, "First contact opened about the order in each; 1970: none.",
+		touches, func(t *Touch) event.Time { return t.Contact }),
+	list("touches.contacts", uint32s, "Contacts opened about the order in each.",
+		touches, func(t *Touch) uint32 { return t.Contacts }),
 	col("first_event", moment, "Earliest event of the journey.", func(r *Journey) event.Time { return r.FirstEvent }),
 	col("last_event", moment, "Latest event of the journey.", func(r *Journey) event.Time { return r.LastEvent }),
 	col("events", uint32s, "Events of the journey.", func(r *Journey) uint32 { return r.Events }),

@@ -43,11 +43,15 @@ type Review struct {
 	Language        string
 	Reach           float64
 	Subjects        []event.Subject
+	Complained      event.Time // the first negative version
 	Answered        event.Time // the first answer
 	ContactPromised event.Time
 	ContactDue      event.Time
-	Resolved        event.Time
+	Contacted       event.Time // the first answer or resolution after it
+	Resolved        event.Time // the first time
 	Resolution      string
+	Reopened        event.Time // the last complaint after it
+	ResolvedAgain   event.Time // the first resolution after that
 	// the verdict of its journey
 	Promise   Promise
 	DaysLate  float64 // delivered minus first promise in days, negative = early; 0 unless both are known
@@ -96,11 +100,17 @@ var Reviews = define(Schema{
 		subjects, func(s *event.Subject) string { return s.Kind }),
 	list("subjects.id", text, "Ids of what it is about.",
 		subjects, func(s *event.Subject) string { return s.ID }),
+	col("complained", when, "First version that was negative: a case begins.", func(r *Review) event.Time { return r.Complained }),
 	col("answered", when, "First answer.", func(r *Review) event.Time { return r.Answered }),
 	col("contact_promised", when, "When contact was promised.", func(r *Review) event.Time { return r.ContactPromised }),
 	col("contact_due", when, "Contact was promised until then.", func(r *Review) event.Time { return r.ContactDue }),
-	col("resolved", when, "Resolved.", func(r *Review) event.Time { return r.Resolved }),
+	col("contacted", when, "First answer or resolution after contact was promised: the contact that came.",
+		func(r *Review) event.Time { return r.Contacted }),
+	col("resolved", when, "Resolved for the first time.", func(r *Review) event.Time { return r.Resolved }),
 	col("resolution", word, "How it was resolved: refund, replacement, answer.", func(r *Review) string { return r.Resolution }),
+	col("reopened", when, "Last edit after it was resolved that is negative and no better than before.",
+		func(r *Review) event.Time { return r.Reopened }),
+	col("resolved_again", when, "First resolution after that.", func(r *Review) event.Time { return r.ResolvedAgain }),
 	named("promise", promises, "What became of the promise of arrival of its order: none, open, kept, broken.",
 		func(r *Review) Promise { return r.Promise }),
 	col("days_late", floats, "Days between the first promise and the delivery, negative: early; 0 unless both are known.",

@@ -133,6 +133,8 @@ func set(v reflect.Value, path []int) {
 			v.SetString("neutral")
 		case table.Promise:
 			v.SetString("kept")
+		case event.OrderKind:
+			v.SetString("rental")
 		default:
 			v.SetString("mention") // is a kind of review, too
 		}

@@ -47,8 +47,11 @@ func TestDatesPrune(t *testing.T) {
 		"SELECT count() FROM sessions WHERE start >= '2026-04-10' AND start < '2026-04-11'": 4,
 		"SELECT count() FROM events WHERE time >= '2026-04-10' AND time < '2026-04-11'":     4,
 		"SELECT count() FROM session_clicks(since = '2026-04-10', until = '2026-04-11')":    8,
+		"SELECT sum(sessions) FROM drop_off WHERE day = '2026-04-10'":                       4,
+		"SELECT sum(sessions) FROM paths WHERE day = '2026-04-10'":                          4,
 		"SELECT count() FROM journeys WHERE month = '2026-04-01'":                           16,
 		"SELECT count() FROM promises WHERE month = '2026-04-01'":                           16,
+		"SELECT count() FROM returns WHERE month = '2026-04-01'":                            16,
 	} {
 		var plan []struct {
 			Line string `ch:"explain"`

@@ -23,11 +23,17 @@ var relations = []relation{
 	{"sessions", "visitor", "events", "visitor", true, "clicks"},
 	{"identities", "visitor", "sessions", "visitor", true, "is known as"},
 	{"known_sessions", "id", "sessions", "id", false, "with the person behind"},
+	{"sightings", "visitor", "known_sessions", "visitor", true, "tell who"},
 	{"journeys", "touches.session", "sessions", "id", true, "was touched by"},
 	{"journeys", "order", "events", "order", true, "is made of"},
 	{"journeys", "order", "reviews", "order", true, "is judged by"},
 	{"promises", "order", "journeys", "order", false, "was it kept"},
+	{"delays", "order", "journeys", "order", false, "whose part was it"},
+	{"returns", "order", "journeys", "order", false, "what came back"},
 	{"cases", "review", "reviews", "review", false, "the negative ones"},
+	{"review_orders", "review", "reviews", "review", false, "about which order"},
+	{"customer_orders", "order", "journeys", "order", false, "one after the other"},
+	{"customers", "customer", "customer_orders", "customer", true, "ordered"},
 	{"dead_letters", "topic", "ledger", "topic", true, "are counted in"},
 	{"events", "topic", "ledger", "topic", true, "are counted in"},
 }
@@ -41,7 +47,7 @@ var groups = []struct {
 	{"Aggregates", "Counts by quarter-hour (UTC), computed again whenever a row behind them changes. Sum them; never average an average.",
 		[]string{"funnel", "delivery", "reputation"}},
 	{"Views that answer", "Computed when asked, so that what depends on the present is true now.", nil}, // all others
-	{"Bookkeeping", "What was refused, and the receipt.", []string{"dead_letters", "ledger"}},
+	{"Bookkeeping", "What was refused, the receipt, and which past days moved.", []string{"dead_letters", "ledger", "restatements"}},
 }
 
 // TestReference holds the page on tables to the comments that ClickHouse has, too.

@@ -16,8 +16,11 @@ import (
 type View struct {
 	Name    string
 	Comment string
-	Columns []Column // none for a view with parameters
+	Columns []Column
 	Query   string
+	// Parameters: the view is read like a function, cases_at(at = '2026-03-01'). ClickHouse keeps no comments for the columns of such a
+	// view, so they are told in the comment of the view.
+	Parameters bool
 }
 
 // Column is a column of a view.
@@ -29,18 +32,66 @@ type Column struct {
 func (v View) Create() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "CREATE OR REPLACE VIEW %s\n", v.Name)
-	for i, c := range v.Columns {
+	comment, columns := v.Comment, v.Columns
+	if v.Parameters && len(columns) > 0 {
+		comment, columns = comment+" Columns: "+told(columns), nil
+	}
+	for i, c := range columns {
 		start, end := "    ", ",\n"
 		if i == 0 {
 			start = "(\n    "
 		}
-		if i == len(v.Columns)-1 {
+		if i == len(columns)-1 {
 			end = "\n)\n"
 		}
 		fmt.Fprintf(&b, "%s%s %s COMMENT %s%s", start, table.Identifier(c.Name), c.Type, table.Quote(c.Comment), end)
 	}
-	fmt.Fprintf(&b, "AS %s\nCOMMENT %s", v.Query, table.Quote(v.Comment))
+	fmt.Fprintf(&b, "AS %s\nCOMMENT %s", v.Query, table.Quote(comment))
 	return b.String()
+}
+
+// told are the comments of columns as one text.
+func told(columns []Column) string {
+	var all []string
+	for _, c := range columns {
+		all = append(all, c.Name+" ("+strings.TrimSuffix(c.Comment, ".")+")")
+	}
+	return strings.Join(all, ", ") + "."
+}
+
+// part is a column of a view with its expression.
+type part struct {
+	name, typ, expr, comment string
+}
+
+// selecting makes a view of columns with their expressions; from is all that follows them in the query.
+func selecting(v View, from string, parts ...part) View {
+	var exprs []string
+	for _, p := range parts {
+		v.Columns = append(v.Columns, Column{p.name, p.typ, p.comment})
+		exprs = append(exprs, p.expr+" AS "+table.Identifier(p.name))
+	}
+	v.Query = "SELECT " + strings.Join(exprs, ",\n    ") + "\n" + from
+	return v
+}
+
+// Types of columns.
+const (
+	text    = "String"
+	word    = "LowCardinality(String)"
+	moment  = "DateTime64(3, 'UTC')"
+	when    = "Nullable(DateTime64(3, 'UTC'))"
+	number  = "Float64"
+	maybe   = "Nullable(Float64)"
+	count   = "UInt64"
+	uint32s = "UInt32"
+	flag    = "Bool"
+	texts   = "Array(String)"
+)
+
+// days are the days from one time to another: a fraction, negative if the other comes before, NULL if one of them never came.
+func days(from, to string) string {
+	return fmt.Sprintf("dateDiff('millisecond', %s, %s) / 86400000", from, to)
 }
 
 // Views are all views, those that others read first.
@@ -57,7 +108,9 @@ func Views() []View {
 		}
 		views = append(views, v)
 	}
-	return append(views, ledger(), sessionClicks(), knownSessions(), promises(), cases())
+	return append(views, ledger(), sessionClicks(), sightings(), knownSessions(), promises(), delays(), cases(), backlog(), returns(),
+		reviewOrders(), customerOrders(), customers(), cohorts(), secondOrder(), experienceEffect(), wonBack(), timeline(),
+		dropOff(), paths(), restatements())
 }
 
 // latest shows each row of a table once.

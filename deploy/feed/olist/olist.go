@@ -13,6 +13,7 @@
 //	olist_order_reviews.review_answer_timestamp  reviews     answered
 //	olist_order_items                            items of placed: equal lines of one seller are one item; price without freight
 //	olist_order_payments                         total of placed, if the order has no items; its properties say how it was paid
+//	olist_order_items.shipping_limit_date        ship_by of placed: that of the item which may be sent last
 //	olist_products.product_category_name         category of the items, in English as far as product_category_name_translation has it
 //	olist_customers.customer_unique_id           customer: customer_id, which the other files use, is another one with every order
 //	olist_customers.customer_state               region, of country BR
@@ -97,7 +98,7 @@ func (h *History) order(o *order) {
 	}
 	tell(event.Placed, o.purchased, func(e *event.Order) {
 		e.Channel, e.Currency, e.Country, e.Region = "web", "BRL", "BR", o.state
-		e.Promise, e.Items, e.Total = o.estimated, o.items, o.total()
+		e.Promise, e.ShipBy, e.Items, e.Total = o.estimated, o.shipBy, o.items, o.total()
 		e.Properties = o.payment.properties()
 	})
 	tell(event.Paid, o.approved, nil)

@@ -22,7 +22,7 @@ var small = map[string]string{
 		"o1,c1,delivered,2018-01-01 10:00:00,2018-01-01 10:00:00,2017-12-31 23:00:00,2018-01-09 18:30:00,2018-01-08 00:00:00\n" +
 		"o2,c2,unavailable,2018-01-02 10:00:00,2018-01-02 11:00:00,,,2018-01-20 00:00:00\n",
 	"olist_order_items_dataset": "order_id,order_item_id,product_id,seller_id,shipping_limit_date,price,freight_value\n" +
-		"o1,1,p1,s1,2018-01-03 00:00:00,10.10,1.01\no1,2,p1,s1,2018-01-03 00:00:00,10.10,1.01\no1,3,p2,s2,2018-01-03 00:00:00,0.20,0.10\no1,4,p3,s2,2018-01-03 00:00:00,1,0\n",
+		"o1,1,p1,s1,2018-01-04 00:00:00,10.10,1.01\no1,2,p1,s1,2018-01-03 00:00:00,10.10,1.01\no1,3,p2,s2,2018-01-03 00:00:00,0.20,0.10\no1,4,p3,s2,2018-01-03 00:00:00,1,0\n",
 	"olist_order_payments_dataset": "order_id,payment_sequential,payment_type,payment_installments,payment_value\no1,1,credit_card,3,20.00\no1,2,voucher,1,3.52\no2,1,boleto,1,50.00\n",
 	"olist_order_reviews_dataset": "review_id,order_id,review_score,review_comment_title,review_comment_message,review_creation_date,review_answer_timestamp\n" +
 		"r1,o1,2,,\"Chegou \"\"tarde\"\",\n\ne quebrado\",2018-01-05 00:00:00,2018-01-06 09:00:00\nr1,o2,5,,,2018-01-05 00:00:00,2018-01-06 09:00:00\n",
@@ -58,7 +58,7 @@ func TestColumns(t *testing.T) {
 		`deliveries o1 {"id":"olist-handed_over-o1","type":"handed_over","time":"2017-12-31T23:00:00.000Z","source":"olist","order":"o1","country":"BR","region":"SP"}`,
 		`orders o1 {"id":"olist-placed-o1","type":"placed","time":"2018-01-01T10:00:00.000Z","source":"olist","order":"o1","customer":"u1","channel":"web",` +
 			`"items":[{"product":"p1","category":"toys","seller":"s1","quantity":2,"price":10.1},{"product":"p2","seller":"s2","quantity":1,"price":0.2},{"product":"p3","category":"sem_traducao","seller":"s2","quantity":1,"price":1}],` +
-			`"total":23.52,"currency":"BRL","promise":"2018-01-08T00:00:00.000Z","country":"BR","region":"SP","properties":{"payment_types":["credit_card","voucher"],"installments":3,"paid":23.52,"freight":2.12}}`,
+			`"total":23.52,"currency":"BRL","promise":"2018-01-08T00:00:00.000Z","ship_by":"2018-01-04T00:00:00.000Z","country":"BR","region":"SP","properties":{"payment_types":["credit_card","voucher"],"installments":3,"paid":23.52,"freight":2.12}}`,
 		`orders o1 {"id":"olist-paid-o1","type":"paid","time":"2018-01-01T10:00:00.000Z","source":"olist","order":"o1","customer":"u1"}`,
 		`orders o2 {"id":"olist-placed-o2","type":"placed","time":"2018-01-02T10:00:00.000Z","source":"olist","order":"o2","customer":"u1","channel":"web",` +
 			`"total":50,"currency":"BRL","promise":"2018-01-20T00:00:00.000Z","country":"BR","region":"RJ","properties":{"payment_types":["boleto"],"installments":1,"paid":50}}`,

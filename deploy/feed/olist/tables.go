@@ -34,6 +34,7 @@ type order struct {
 	handedOver event.Time
 	delivered  event.Time
 	estimated  event.Time
+	shipBy     event.Time // of the item that may be sent last
 	items      []event.Item
 	freight    float64
 	payment    payment
@@ -154,11 +155,12 @@ func read(dir string) (*tables, error) {
 		t.orders = append(t.orders, o)
 		return nil
 	})
-	file("olist_order_items_dataset", []string{"order_id", "product_id", "seller_id", "price", "freight_value"}, func(r *row) error {
+	file("olist_order_items_dataset", []string{"order_id", "product_id", "seller_id", "price", "freight_value", "shipping_limit_date"}, func(r *row) error {
 		o := t.byID[event.OrderID(r.text(0))]
 		if o == nil {
 			return fmt.Errorf("order_id %q is not in the orders", r.text(0))
 		}
+		o.shipBy = max(o.shipBy, r.time(5))
 		o.freight += r.number(4)
 		o.payment.Freight = o.freight
 		item := event.Item{Product: event.ProductID(r.text(1)), Category: category[r.text(1)], Seller: r.text(2), Quantity: 1, Price: r.number(3)}

@@ -33,7 +33,7 @@ func (s *Shop) plan(o *order) {
 	l := &life{order: o}
 	s.promiseArrival(o)
 	o.add(o.placed, placed, 0)
-	if o.untold = d.chance(0.1); o.untold {
+	if o.untold = d.chance(0.1); o.untold && d.chance(0.7) { // else nobody says when it comes
 		o.add(o.placed+d.between(5*minuteMS, 90*minuteMS), promised, 0)
 	}
 	if d.chance(categories[s.goods.all[o.lines[0].product].category].warranty) {
@@ -50,7 +50,7 @@ func (s *Shop) plan(o *order) {
 		s.ship(l, pay)
 		s.aftermath(l)
 		s.opine(l)
-		s.keep(l)
+		s.remember(l)
 	}
 	slices.SortStableFunc(o.steps, func(a, b step) int { return cmp.Compare(a.at, b.at) })
 }
@@ -73,18 +73,6 @@ func way(p *place) float64 { return math.Pow(p.distance, 0.6) }
 
 func isSunday(day int64) bool   { return (day+4)%7 == 0 }
 func isSaturday(day int64) bool { return (day+4)%7 == 6 }
-
-// keep decides whether the customer stays one: those whose promise was kept nearly always, of the others fewer with every day.
-func (s *Shop) keep(l *life) {
-	stay := 0.95
-	if late := l.lateDays(); late > 0 {
-		stay = 0.5 * math.Exp(-late/3)
-	}
-	if l.damaged || l.defective {
-		stay *= 0.3
-	}
-	l.loyal = s.dice.chance(stay)
-}
 
 // cancel ends an order that is not packed yet.
 func (s *Shop) cancel(o *order, pay int64) {

@@ -1,6 +1,7 @@
 package shop
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -9,7 +10,7 @@ import (
 
 // An order's life is in an order that makes sense, and all that is told about it fits together.
 func TestLivesMakeSense(t *testing.T) {
-	s := newShop(t, func(c *Config) { c.Visits, c.Days, c.Late, c.Duplicates = 500, 60, 0, 0 })
+	s := newShop(t, func(c *Config) { c.Visits, c.Days, c.Late, c.Duplicates = 600, 90, 0, 0 })
 	type life struct {
 		at       map[event.Type]event.Time // the first of each
 		last     map[event.Type]event.Time
@@ -108,7 +109,8 @@ func TestLivesMakeSense(t *testing.T) {
 		if local := at[event.Delivered].Time().Hour(); at[event.Delivered] > 0 && p.Country == "DE" && (local < 7 || local > 19) {
 			t.Errorf("%s was delivered at %s", id, at[event.Delivered])
 		}
-		if at[event.Delivered] > 0 && at[event.Delivered].Time().Weekday() == time.Sunday {
+		home := slices.IndexFunc(places[:], func(x place) bool { return x.country == p.Country })
+		if local := at[event.Delivered].Add(time.Duration(places[home].offset) * time.Hour); at[event.Delivered] > 0 && local.Time().Weekday() == time.Sunday {
 			t.Errorf("%s was delivered on a Sunday", id)
 		}
 	}

@@ -281,6 +281,26 @@ func TestBrokenPromisesCostCustomers(t *testing.T) {
 	}
 }
 
+// What the shop says of comebacks is what a reader of its events finds: of those who did not come by anyway, its chances came back.
+func TestComebacksAreTrue(t *testing.T) {
+	s, err := New(Config{Seed: 3, Start: start, Days: 100, Visits: 3000, Products: 300, Incidents: []Incident{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range s.Records() {
+	}
+	for _, c := range s.Comebacks() {
+		share := float64(c.Back) / float64(c.Deliveries)
+		t.Logf("%s: %d deliveries, chance %.3f, came back %.3f", c.Experience, c.Deliveries, c.Chance, share)
+		if wide := 4 * math.Sqrt(c.Chance*(1-c.Chance)/float64(c.Deliveries)); c.Deliveries < 50 || math.Abs(share-c.Chance) > wide {
+			t.Errorf("%s: of %d deliveries %.3f brought customers back, the chance was %.3f", c.Experience, c.Deliveries, share, c.Chance)
+		}
+	}
+	if kept, late := s.Comebacks()[wasKept].Chance, s.Comebacks()[wasLate].Chance; kept < 2*late {
+		t.Errorf("a broken promise costs little: %.3f come back, %.3f otherwise", late, kept)
+	}
+}
+
 // The truth that the shop prints is what a reader of its events finds.
 func TestIncidentsAreTrue(t *testing.T) {
 	m := demoMonth()

@@ -8,17 +8,18 @@ import (
 
 // opinion is a review, or a mention on a social network.
 type opinion struct {
-	number  uint64
-	seed    uint64 // of its words
-	place   opinionPlace
-	rating  int8 // on the scale of its place; -1: none
-	good    aspects
-	bad     aspects
-	waiting bool // written before the parcel came
-	silent  bool // no text
-	resolve uint8
-	version uint8
-	reach   int64
+	number    uint64
+	seed      uint64 // of its words
+	place     opinionPlace
+	rating    int8 // on the scale of its place; -1: none
+	good      aspects
+	bad       aspects
+	complains bool // at most 2 stars at first
+	waiting   bool // written before the parcel came
+	silent    bool // no text
+	resolve   uint8
+	version   uint8
+	reach     int64
 }
 
 // aspects is a set of what an opinion speaks of.
@@ -114,6 +115,7 @@ func (s *Shop) review(l *life, late float64) {
 	}
 	n := s.opinionOf(l, from, stars)
 	op := &l.opinions[n]
+	op.complains = stars <= 2
 	if op.waiting = waiting; waiting {
 		op.bad, op.good = aboutDelivery, 0
 		if d.chance(0.4) {

@@ -19,8 +19,10 @@ type order struct {
 	warehouse uint8
 	count     uint8
 	lines     [4]line
-	loyal     bool // comes again soon
-	untold    bool // the promise did not come with the order
+	lived     uint8   // experiences, a bit for each
+	chance    float32 // that the delivery brings the customer back
+	back      int64   // so long after the delivery; 0: it does not
+	untold    bool    // the promise did not come with the order
 	reason    string
 	next      int
 	steps     []step // what happens, in order of time
@@ -110,8 +112,8 @@ func (s *Shop) live(t int64) (feed.Record, bool) {
 		s.waiting.drop()
 		s.orders.put(ref)
 	}
-	if st.what == delivered && o.loyal {
-		s.buyers.add(o.person.number)
+	if st.what == delivered {
+		s.part(o, t)
 	}
 	switch {
 	case st.what == looksUp || st.what == asks:

@@ -51,7 +51,8 @@ func (s *Shop) device(p *person, n int) (visitor uint64, agent uint16) {
 	return visitor, uint16(pickAgent(&d, kind))
 }
 
-// somebody chooses who comes next: a customer of old, one who bought lately and was content, one who looked lately, or somebody new.
+// somebody chooses who comes next: a customer of old, one who looked lately, or somebody new. Those whom
+// a delivery brings back come besides, see welcome.
 func (s *Shop) somebody() person {
 	d := &s.dice
 	var number uint64
@@ -60,9 +61,7 @@ func (s *Shop) somebody() person {
 	case x < 0.20:
 		// Squared, so that some customers come far more often than others.
 		number, known = uint64(d.float()*d.float()*float64(s.regulars)), true
-	case x < 0.32:
-		number, known = s.buyers.pick(d), true
-	case x < 0.48:
+	case x < 0.36:
 		number = s.visitors.pick(d)
 	default:
 		number = s.newcomers

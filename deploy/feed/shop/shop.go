@@ -1,7 +1,8 @@
 // Package shop simulates a shop: visits, orders, parcels and opinions, as records of the four source topics.
 //
 // A seed gives the same bytes every time. Memory is bounded by the traffic, not by the length of the stream: what is held are the
-// visits of this hour, the orders whose life is not over yet (about eleven days each) and the records that are late.
+// visits of this hour, the orders whose life is not over yet (about eleven days each), the customers who will come back within weeks and
+// the records that are late.
 package shop
 
 import (
@@ -25,20 +26,22 @@ type Shop struct {
 	regulars  uint64 // people below this number are customers from the start
 	newcomers uint64 // the next person who was never here
 	visitors  ring   // people who came lately
-	buyers    ring   // ... and who got what they ordered and may come again
 	guest     person // who comes next
 	nextGuest int64
 	nextBot   int64
 	landing   landing // of the visit that is about to make its first click
 
-	visits  slab[visit]
-	walking queue // visits by their next click
-	orders  slab[order]
-	waiting queue // orders by their next step
-	ordered uint64
-	opined  uint64
-	held    slab[held]
-	late    queue // records that arrive later than now
+	visits    slab[visit]
+	walking   queue // visits by their next click
+	orders    slab[order]
+	waiting   queue // orders by their next step
+	ordered   uint64
+	opined    uint64
+	away      slab[uint64] // people whom a delivery brings back
+	returning queue        // ... by when they come
+	comebacks [experiences]Comebacks
+	held      slab[held]
+	late      queue // records that arrive later than now
 
 	clicks // writes every event, and has the catalogue
 	key    []byte
@@ -71,12 +74,9 @@ func New(cfg Config) (*Shop, error) {
 	s.incidents = newIncidents(&s.cfg, s.start)
 	s.goods = newCatalogue(cfg.Seed, cfg.Products)
 	s.newcomers = s.regulars
-	s.visitors, s.buyers = newRing(max(cfg.Visits, 100)), newRing(max(cfg.Visits/4, 100))
+	s.visitors = newRing(max(cfg.Visits, 100))
 	for i := range s.visitors.of {
 		s.visitors.of[i] = uint64(s.dice.below(int(s.regulars)))
-	}
-	for i := range s.buyers.of {
-		s.buyers.of[i] = uint64(s.dice.below(int(s.regulars)))
 	}
 	s.nextGuest, s.nextBot = s.start, never
 	s.invite()
@@ -111,7 +111,8 @@ func (s *Shop) Records() feed.Stream {
 // step does what is due next. Visits go first, because a visit that has just begun is to make its first click before another begins.
 func (s *Shop) step() (r feed.Record, ready, more bool) {
 	walk, wait, late := s.walking.soonest(), s.waiting.soonest(), s.late.soonest()
-	now := min(walk, wait, late, s.nextGuest, s.nextBot)
+	back := s.returning.soonest()
+	now := min(walk, wait, late, back, s.nextGuest, s.nextBot)
 	if now >= s.end {
 		return r, false, false
 	}
@@ -122,6 +123,8 @@ func (s *Shop) step() (r feed.Record, ready, more bool) {
 		r, ready = s.release(), true
 	case wait:
 		r, ready = s.live(now)
+	case back:
+		s.welcome(now)
 	case s.nextGuest:
 		s.enter(now)
 		s.invite()

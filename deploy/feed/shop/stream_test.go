@@ -127,7 +127,9 @@ func TestWithoutDisorder(t *testing.T) {
 // What the shop holds in memory does not grow with the stream. Incidents are one list entry a week.
 func TestConstantMemory(t *testing.T) {
 	s := newShop(t, func(c *Config) { c.Visits, c.Endless = 300, true })
-	held := func() (visits, orders, records int) { return len(s.visits.all), len(s.orders.all), len(s.held.all) }
+	held := func() (visits, orders, records int) {
+		return len(s.visits.all), len(s.orders.all) + len(s.away.all), len(s.held.all)
+	}
 	var visits, orders, records int
 	for r := range s.Records() {
 		day := r.Arrival.Sub(event.TimeOf(start)) / (24 * time.Hour)
@@ -140,7 +142,7 @@ func TestConstantMemory(t *testing.T) {
 	}
 	v, o, h := held()
 	t.Logf("after 100 days %d visits, %d orders, %d records; after 400 days %d, %d, %d", visits, orders, records, v, o, h)
-	if v > 2*visits || o > 2*orders || h > 2*records {
+	if v > 2*visits+20 || o > 2*orders || h > 2*records+20 { // peaks of a dozen may double, leaks of 300 days are thousands
 		t.Error("what is held has doubled")
 	}
 }

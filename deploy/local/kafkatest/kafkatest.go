@@ -182,6 +182,14 @@ func (c *Cluster) CAFile() string {
 	return c.tls.ca
 }
 
+// User is who may log in; empty where nobody has to.
+func (c *Cluster) User() string {
+	if c.login == nil {
+		return ""
+	}
+	return c.login.user
+}
+
 // Client is how a client of the test connects.
 func (c *Cluster) Client() []kgo.Opt {
 	options := []kgo.Opt{kgo.SeedBrokers(c.Brokers()...)}

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -134,6 +135,42 @@ func TestBrokersDieWithTheTest(t *testing.T) {
 		if time.Now().After(end) {
 			syscall.Kill(pid, syscall.SIGKILL)
 			t.Fatalf("broker %d outlived its test", pid)
+		}
+	}
+}
+
+// Where Java or Maven is missing, whoever needs a cluster is skipped and says why; with CI=true it fails.
+func TestWithoutJavaOrMaven(t *testing.T) {
+	if os.Getenv(childEnv) != "" {
+		Start(t, 1)
+		return
+	}
+	onlyJava := t.TempDir()
+	if java, err := exec.LookPath("java"); err == nil {
+		if err := os.Symlink(java, filepath.Join(onlyJava, "java")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, c := range []struct {
+		name, path, ci string
+		code           int
+		says           []string
+	}{
+		{"no Java", t.TempDir(), "", 0, []string{"--- SKIP", "SKIPPED, not tested against a real Kafka", "java: not on this machine"}},
+		{"no Java, CI", t.TempDir(), "true", 1, []string{"--- FAIL", "java: not on this machine"}},
+		{"no Maven", onlyJava, "", 0, []string{"--- SKIP", "SKIPPED, not tested against a real Kafka", ": not on this machine"}},
+		{"no Maven, CI", onlyJava, "true", 1, []string{"--- FAIL", ": not on this machine"}},
+	} {
+		cmd := exec.Command(os.Args[0], "-test.v", "-test.run=^"+t.Name()+"$")
+		cmd.Env = append(os.Environ(), childEnv+"=1", "PATH="+c.path, "CI="+c.ci, "HOME="+t.TempDir(), "XDG_CACHE_HOME=") // without jars
+		out, err := cmd.CombinedOutput()
+		if cmd.ProcessState.ExitCode() != c.code {
+			t.Errorf("%s: %v, exit code %d\n%s", c.name, err, cmd.ProcessState.ExitCode(), out)
+		}
+		for _, says := range c.says {
+			if !strings.Contains(string(out), says) {
+				t.Errorf("%s: it does not say %q:\n%s", c.name, says, out)
+			}
 		}
 	}
 }

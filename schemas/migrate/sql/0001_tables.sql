@@ -108,6 +108,7 @@ CREATE TABLE IF NOT EXISTS stored_journeys
     promise_first DateTime64(3, 'UTC') COMMENT 'Arrive by, as first promised.',
     promise_last DateTime64(3, 'UTC') COMMENT 'Arrive by, as promised or estimated last.',
     promise_changes UInt32 COMMENT 'Times that the promised or estimated arrival changed.',
+    promise_changed DateTime64(3, 'UTC') COMMENT 'When the promised or estimated arrival changed last.',
     warranty DateTime64(3, 'UTC') COMMENT 'Warranty added.',
     cancelled DateTime64(3, 'UTC') COMMENT 'Order cancelled.',
     cancel_reason LowCardinality(String) COMMENT 'Reason of the cancellation.',
@@ -116,8 +117,13 @@ CREATE TABLE IF NOT EXISTS stored_journeys
     returned DateTime64(3, 'UTC') COMMENT 'Goods came back.',
     refunded DateTime64(3, 'UTC') COMMENT 'Money paid back.',
     refund_amount Float64 COMMENT 'Money paid back, in currency.',
+    refund_reason LowCardinality(String) COMMENT 'Why money was paid back.',
     replaced DateTime64(3, 'UTC') COMMENT 'Replacement sent.',
+    replace_reason LowCardinality(String) COMMENT 'Why a replacement was sent.',
     channel LowCardinality(String) COMMENT 'Where it was ordered: web, app, store, phone, email.',
+    kind Enum8('' = 0, 'purchase' = 1, 'subscription' = 2, 'rental' = 3) COMMENT 'What was ordered: purchase, subscription (to get again and again), rental (to use for a time).',
+    renews String COMMENT 'Order of the period before, of a subscription or rental that went on by itself; empty: the customer decided to order.',
+    ship_by DateTime64(3, 'UTC') COMMENT 'To be handed over to the carrier by then, as first planned.',
     total Float64 COMMENT 'What the customer pays, in currency.',
     currency LowCardinality(String) COMMENT 'Currency, ISO 4217.',
     value Nullable(Float64) COMMENT 'What the customer pays, in the reporting currency at the rate of the order\'s day; NULL: not known.',
@@ -150,6 +156,7 @@ CREATE TABLE IF NOT EXISTS stored_journeys
     exception_lost DateTime64(3, 'UTC') COMMENT 'First report of a loss.',
     exception_damaged DateTime64(3, 'UTC') COMMENT 'First report of a damage.',
     exception_refused DateTime64(3, 'UTC') COMMENT 'First report that the parcel was refused.',
+    exceptions UInt32 COMMENT 'Exceptions reported: delay, loss, damage, refusal.',
     track DateTime64(3, 'UTC') COMMENT 'First look at the tracking page.',
     tracks UInt32 COMMENT 'Looks at the tracking page.',
     contact DateTime64(3, 'UTC') COMMENT 'First contact opened about the order.',
@@ -161,8 +168,11 @@ CREATE TABLE IF NOT EXISTS stored_journeys
     case_answered DateTime64(3, 'UTC') COMMENT 'First answer to it.',
     case_promised DateTime64(3, 'UTC') COMMENT 'First promise to contact the customer.',
     case_contact_due DateTime64(3, 'UTC') COMMENT 'Contact was promised until then.',
-    case_resolved DateTime64(3, 'UTC') COMMENT 'Case resolved.',
+    case_contacted DateTime64(3, 'UTC') COMMENT 'First answer or resolution after contact was promised: the contact that came.',
+    case_resolved DateTime64(3, 'UTC') COMMENT 'Case resolved for the first time.',
     case_resolution LowCardinality(String) COMMENT 'How it was resolved: refund, replacement, answer.',
+    case_reopened DateTime64(3, 'UTC') COMMENT 'Last complaint after the case was resolved: by an edit that is negative and no better than before, or by another opinion.',
+    case_resolved_again DateTime64(3, 'UTC') COMMENT 'First resolution after that.',
     `touches.session` Array(UInt64) COMMENT 'Ids of the sessions that had to do with the order, in order of start.',
     `touches.visitor` Array(String) COMMENT 'Their visitors.',
     `touches.start` Array(DateTime64(3, 'UTC')) COMMENT 'Their starts.',
@@ -174,6 +184,11 @@ CREATE TABLE IF NOT EXISTS stored_journeys
     `touches.device` Array(LowCardinality(String)) COMMENT 'Kind of device of each.',
     `touches.first_seen` Array(DateTime64(3, 'UTC')) COMMENT 'When each visitor was first seen, as far back as is remembered.',
     `touches.sessions_before` Array(UInt32) COMMENT 'Sessions of the visitor before each.',
+    `touches.ordered` Array(DateTime64(3, 'UTC')) COMMENT 'When each completed the order; 1970: it did not.',
+    `touches.track` Array(DateTime64(3, 'UTC')) COMMENT 'First look at the order\'s tracking page in each; 1970: none.',
+    `touches.tracks` Array(UInt32) COMMENT 'Looks at the order\'s tracking page in each.',
+    `touches.contact` Array(DateTime64(3, 'UTC')) COMMENT 'First contact opened about the order in each; 1970: none.',
+    `touches.contacts` Array(UInt32) COMMENT 'Contacts opened about the order in each.',
     first_event DateTime64(3, 'UTC') COMMENT 'Earliest event of the journey.',
     last_event DateTime64(3, 'UTC') COMMENT 'Latest event of the journey.',
     events UInt32 COMMENT 'Events of the journey.',
@@ -207,11 +222,15 @@ CREATE TABLE IF NOT EXISTS stored_reviews
     reach Float64 COMMENT 'People who are likely to see it.',
     `subjects.kind` Array(LowCardinality(String)) COMMENT 'Kinds of what it is about: product, brand, carrier, shop.',
     `subjects.id` Array(String) COMMENT 'Ids of what it is about.',
+    complained DateTime64(3, 'UTC') COMMENT 'First version that was negative: a case begins.',
     answered DateTime64(3, 'UTC') COMMENT 'First answer.',
     contact_promised DateTime64(3, 'UTC') COMMENT 'When contact was promised.',
     contact_due DateTime64(3, 'UTC') COMMENT 'Contact was promised until then.',
-    resolved DateTime64(3, 'UTC') COMMENT 'Resolved.',
+    contacted DateTime64(3, 'UTC') COMMENT 'First answer or resolution after contact was promised: the contact that came.',
+    resolved DateTime64(3, 'UTC') COMMENT 'Resolved for the first time.',
     resolution LowCardinality(String) COMMENT 'How it was resolved: refund, replacement, answer.',
+    reopened DateTime64(3, 'UTC') COMMENT 'Last edit after it was resolved that is negative and no better than before.',
+    resolved_again DateTime64(3, 'UTC') COMMENT 'First resolution after that.',
     promise Enum8('' = 0, 'none' = 1, 'open' = 2, 'kept' = 3, 'broken' = 4) COMMENT 'What became of the promise of arrival of its order: none, open, kept, broken.',
     days_late Float64 COMMENT 'Days between the first promise and the delivery, negative: early; 0 unless both are known.',
     delivered DateTime64(3, 'UTC') COMMENT 'Delivery of its order.',
@@ -270,6 +289,21 @@ CREATE TABLE IF NOT EXISTS refreshed
 ENGINE = ReplacingMergeTree(version)
 ORDER BY (cell, scope, at)
 COMMENT 'Time buckets that were computed, by aggregate, and when last. A cell of an older version is void. Bookkeeping of the pipeline.';
+
+CREATE TABLE IF NOT EXISTS stated
+(
+    as_of Date COMMENT 'Day on which it was said, by the server\'s clock, UTC. What was said last on that day counts.',
+    aggregate LowCardinality(String) COMMENT 'Aggregate: funnel, delivery, reputation.',
+    part LowCardinality(String) COMMENT 'Part of the aggregate within which counts add up: the subject\'s kind of a reputation, else empty.',
+    day Date COMMENT 'Day that it was said of, UTC.',
+    metric LowCardinality(String) COMMENT 'Column of the aggregate.',
+    value Float64 COMMENT 'Its total of the day; the funnel\'s without bots.',
+    version DateTime64(6, 'UTC') COMMENT 'When it was said, by the server\'s clock.'
+)
+ENGINE = ReplacingMergeTree(version)
+PARTITION BY toYYYYMM(day)
+ORDER BY (day, aggregate, part, metric, as_of)
+COMMENT 'What the totals of a day that is over were said to be, and on which day: a row when it was another than before. Bookkeeping of the pipeline; read restatements.';
 
 CREATE TABLE IF NOT EXISTS stored_funnel
 (
