@@ -203,6 +203,9 @@ func TestRebuild(t *testing.T) {
 			s.send(t, records[:len(records)/2])
 			first, second := s.follow(t, dirs[0]), s.follow(t, dirs[1])
 			first.settle(t, 1)
+			if err := s.conn.Exec(t.Context(), "INSERT INTO "+s.database+".stated (as_of, aggregate, day, metric, value) VALUES ('2020-01-02', 'funnel', '2020-01-01', 'sessions', 7)"); err != nil {
+				t.Fatal(err)
+			}
 			wait := s.trickle(t, records[len(records)/2:], 30*time.Second)
 			stop := s.watch(t)
 			r := s.rebuilding(t, t.TempDir(), nil, shortGap)
@@ -219,6 +222,9 @@ func TestRebuild(t *testing.T) {
 			s.expect(t, oracle.Of(shortRules, decoded(t, records)))
 			s.complete(t, len(records))
 			s.receipt(t, r.Config)
+			if n := s.count(t, s.database+"_g2.stated WHERE as_of = '2020-01-02' AND value = 7"); n != 1 {
+				t.Error("what was said of past days is forgotten")
+			}
 			if n := s.count(t, "system.tables WHERE database = '"+s.database+"' AND name = 'stored_events'"); n != 1 {
 				t.Error("the old generation's tables are gone")
 			}
