@@ -5,8 +5,6 @@ import (
 	"errors"
 	"flag"
 	"os"
-	"regexp"
-	"slices"
 	"strings"
 	"testing"
 
@@ -74,20 +72,10 @@ func TestUp(t *testing.T) {
 			t.Errorf("without a comment: %v, %v", without, err)
 		}
 	}
-	// Every view can be read whole.
+	// Every view can be read whole. Those with parameters are read in their own package, as the examples in their comments do.
 	for _, v := range view.Views() {
 		if v.Parameters {
-			var arguments []string
-			for _, p := range regexp.MustCompile(`\{(\w+):(\w+)\}`).FindAllStringSubmatch(v.Query, -1) {
-				value := "'2026-03-14'"
-				if p[2] != "String" {
-					value = "14"
-				}
-				if a := p[1] + " = " + value; !slices.Contains(arguments, a) {
-					arguments = append(arguments, a)
-				}
-			}
-			v.Name += "(" + strings.Join(arguments, ", ") + ")"
+			continue
 		}
 		rows, err := conn.Query(ctx, "SELECT * FROM "+v.Name)
 		if err != nil {
@@ -95,7 +83,7 @@ func TestUp(t *testing.T) {
 			continue
 		}
 		for i, name := range rows.Columns() {
-			if v.Columns != nil && (i >= len(v.Columns) || v.Columns[i].Name != name) {
+			if i >= len(v.Columns) || v.Columns[i].Name != name {
 				t.Errorf("%s: column %d is %s", v.Name, i, name)
 			}
 		}

@@ -107,7 +107,7 @@ func returns() View {
 	return selecting(View{
 		Name: "returns",
 		Comment: "Orders that customers sent back, or that were paid back or replaced, with reasons and times. Example: " +
-			"SELECT reason, count(), avg(days_to_refund), sum(refund_amount) FROM returns WHERE month >= '2026-01-01' GROUP BY reason.",
+			"SELECT reason, count(), avg(days_to_refund), sum(refund_value) FROM returns WHERE month >= '2026-01-01' GROUP BY reason.",
 	}, "FROM journeys AS t\nWHERE t.return_requested IS NOT NULL OR t.returned IS NOT NULL OR t.refunded IS NOT NULL OR t.replaced IS NOT NULL",
 		part{"order", text, "t.order", "Order id."},
 		part{"month", moment, "t.month", "First of the month of the order, UTC; filter by it."},
@@ -130,6 +130,7 @@ func returns() View {
 			"Why: of the return, else of the refund, the replacement, the cancellation; empty: nobody said."},
 		part{"refund_amount", number, "t.refund_amount", "Money paid back, in currency."},
 		part{"currency", word, "t.currency", "Currency, ISO 4217."},
+		part{"refund_value", maybe, "t.refund_value", "Money paid back, in the reporting currency; NULL: nothing, or not known. Sum this one."},
 		part{"refund_share", maybe, "if(t.total > 0, t.refund_amount / t.total, NULL)", "Money paid back over what the customer paid, 0 to 1; NULL: that is not known."},
 		part{"state", text, "multiIf(t.refunded IS NOT NULL, 'refunded', t.replaced IS NOT NULL, 'replaced', t.returned IS NOT NULL, 'returned', 'requested')",
 			"As it stands now: requested (goods not back yet), returned (and nothing done about it yet), refunded, replaced."},

@@ -20,6 +20,7 @@ CREATE OR REPLACE VIEW returns
     reason String COMMENT 'Why: of the return, else of the refund, the replacement, the cancellation; empty: nobody said.',
     refund_amount Float64 COMMENT 'Money paid back, in currency.',
     currency LowCardinality(String) COMMENT 'Currency, ISO 4217.',
+    refund_value Nullable(Float64) COMMENT 'Money paid back, in the reporting currency; NULL: nothing, or not known. Sum this one.',
     refund_share Nullable(Float64) COMMENT 'Money paid back over what the customer paid, 0 to 1; NULL: that is not known.',
     state String COMMENT 'As it stands now: requested (goods not back yet), returned (and nothing done about it yet), refunded, replaced.',
     days_to_request Nullable(Float64) COMMENT 'Days from the delivery to the request.',
@@ -48,6 +49,7 @@ AS SELECT t.order AS order,
     multiIf(t.return_reason != '', t.return_reason, t.refund_reason != '', t.refund_reason, t.replace_reason != '', t.replace_reason, t.cancel_reason) AS reason,
     t.refund_amount AS refund_amount,
     t.currency AS currency,
+    t.refund_value AS refund_value,
     if(t.total > 0, t.refund_amount / t.total, NULL) AS refund_share,
     multiIf(t.refunded IS NOT NULL, 'refunded', t.replaced IS NOT NULL, 'replaced', t.returned IS NOT NULL, 'returned', 'requested') AS state,
     dateDiff('millisecond', t.delivered, t.return_requested) / 86400000 AS days_to_request,
@@ -57,4 +59,4 @@ AS SELECT t.order AS order,
     if(state IN ('requested', 'returned'), dateDiff('millisecond', ifNull(t.return_requested, t.returned), now64(3, 'UTC')) / 86400000, NULL) AS days_waiting
 FROM journeys AS t
 WHERE t.return_requested IS NOT NULL OR t.returned IS NOT NULL OR t.refunded IS NOT NULL OR t.replaced IS NOT NULL
-COMMENT 'Orders that customers sent back, or that were paid back or replaced, with reasons and times. Example: SELECT reason, count(), avg(days_to_refund), sum(refund_amount) FROM returns WHERE month >= \'2026-01-01\' GROUP BY reason.'
+COMMENT 'Orders that customers sent back, or that were paid back or replaced, with reasons and times. Example: SELECT reason, count(), avg(days_to_refund), sum(refund_value) FROM returns WHERE month >= \'2026-01-01\' GROUP BY reason.'
