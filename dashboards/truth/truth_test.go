@@ -147,8 +147,8 @@ func stagesAgree(t *testing.T, conn clickhouse.Conn, from, to time.Time) {
 }
 
 // maturityHelps: asked on some days of the month about the orders of the two weeks before, the estimate is what becomes of them in the
-// end, within seven points on each day and two on average, where what has been seen by then is far too low. (The rest is the rhythm of the
-// week: on Monday the orders of the weekend look slower than they are.)
+// end, within four points on each day and two on average, where what has been seen by then is twenty points too low or more. On the night to
+// Monday it may be nine points: nothing was delivered on Sunday, so the newest look slower than they are.
 func maturityHelps(t *testing.T, conn clickhouse.Conn, from time.Time) {
 	ctx := context.Background()
 	mean, days := 0.0, []int{17, 18, 19, 20, 21, 22, 23}
@@ -168,7 +168,7 @@ func maturityHelps(t *testing.T, conn clickhouse.Conn, from time.Time) {
 		at := e.At[0]
 		t.Logf("%s: of %d orders %d are open; after a week %.3f seen, %.3f estimated (%.3f to %.3f), %.3f in the end",
 			now.Format(time.DateOnly), e.Entered, e.Open, at.Observed, at.Estimated, at.Low, at.High, truth)
-		if wrong := math.Abs(at.Estimated - truth); wrong > 0.07 || at.Observed > truth-0.15 || !at.Known || e.Entered != later.Groups[0].Entered {
+		if wrong := math.Abs(at.Estimated - truth); wrong > map[bool]float64{false: 0.04, true: 0.09}[now.Weekday() == time.Monday] || at.Observed > truth-0.2 || !at.Known || e.Entered != later.Groups[0].Entered {
 			t.Errorf("%s: %.3f estimated, %.3f in the end", now.Format(time.DateOnly), at.Estimated, truth)
 		} else {
 			mean += wrong / float64(len(days))
