@@ -92,7 +92,7 @@ func TestUsage(t *testing.T) {
 		{"migrate --print-readers", 0, "CREATE ROLE IF NOT EXISTS afterclick_reader;", ""},
 		{"sql --format xml x", 2, "", "--format must be one of"},
 		{"config check", 0, "the configuration is all right", ""},
-		{"config check -s hodl=1m", 1, "", "afterclick: --set hodl=1m: hodl is no key; did you mean hold?"},
+		{"config check -s hodl=1m", 1, "", "afterclick: --set hodl: hodl is no key; did you mean hold?"},
 		{"config check -c /no/such.yaml", 1, "", "/no/such.yaml"},
 		{"config check -s hold=soon", 1, "", "is no duration"},
 		{"config check -s lanes.route=0 -s log.level=loud", 1, "", "afterclick: lanes.route: must be from 1 to 256, is 0\nafterclick: log.level: must be one of"},
