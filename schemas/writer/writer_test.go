@@ -64,7 +64,7 @@ func sample(revision uint64) *table.Batch {
 	b.Journeys.Append(&table.Journey{Month: month, Order: "o1", Stage: table.Delivered, Placed: day, PromiseFirst: day.Add(24 * time.Hour), Delivered: day.Add(48 * time.Hour),
 		Items:   []event.Item{{Product: "p1", Category: "shoes", Quantity: 2, Price: 9.5}, {Product: "p2"}},
 		Touches: []table.Touch{{Session: 7, Visitor: "v1", Start: day, Channel: "search"}}, Total: 19, Events: uint32(revision), Revision: revision})
-	b.Reviews.Append(&table.Review{Month: month, Order: "o1", Review: "r1", Kind: "review", Posted: day, Stars: 1, Sentiment: table.Negative, Promise: table.PromiseBroken,
+	b.Reviews.Append(&table.Review{Month: month, Order: "o1", Review: "r1", Kind: "review", Posted: day, Complained: day, Stars: 1, Sentiment: table.Negative, Promise: table.PromiseBroken,
 		Subjects: []event.Subject{{Kind: "product", ID: "p1"}, {Kind: "carrier", ID: "dhl"}}, Text: "zu spät", Verified: true, Revision: revision})
 	b.DeadLetters.Append(&table.DeadLetter{Topic: "clicks", Partition: 1, Offset: 9, SourceTime: day, Reason: "bad_json", Detail: "no", Body: []byte("{\x00\xff"), Size: 3})
 	return b
