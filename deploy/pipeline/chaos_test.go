@@ -158,7 +158,10 @@ func (s *site) load(t *testing.T, records []feed.Record, rate float64) (stop fun
 	o := s.sending()
 	o.Rate = rate
 	go func() {
-		_, err := send.Run(t.Context(), o, stream)
+		counts, err := send.Run(t.Context(), o, stream)
+		if err == nil && counts.Total() != int64(sent) {
+			err = fmt.Errorf("%d of %d records arrived", counts.Total(), sent)
+		}
 		done <- err
 	}()
 	return func() int {
@@ -273,7 +276,7 @@ func chaos(t *testing.T, plan script) string {
 	for _, l := range []line{
 		{"records sent", sent, underLoad, fmt.Sprintf("%d brokers", plan.brokers)},
 		{"instances killed (kill -9)", kills, 0, fmt.Sprintf("1 to 3 to 1 of them; lanes began anew %d times", lanes)},
-		{"brokers killed (kill -9)", k.brokerN, 0, ""},
+		{"brokers killed (kill -9)", k.brokerN, 0, fmt.Sprintf("transactions whose markers Kafka gave up: %d", cluster.GaveUp())},
 		{"ClickHouse killed (kill -9), away", 1, plan.away, fmt.Sprintf("instances that could not start meanwhile: %d", again)},
 		{"ClickHouse stopped (SIGSTOP)", 1, plan.frozen, ""},
 		{"ClickHouse slow", int(inserts), plan.slow, fmt.Sprintf("times: inserts; %d of them timed out", cuts)},

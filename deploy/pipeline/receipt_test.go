@@ -120,7 +120,7 @@ func TestKafkaReceipt(t *testing.T) {
 	for _, f := range r.Findings {
 		says = append(says, f.String())
 	}
-	if code != 1 || len(says) != 2 || !strings.HasPrefix(says[0], fmt.Sprintf("missing  %s/1 offsets %d–%d (6 records), machine → table", topic, from, to)) ||
+	if code != 1 || len(says) != 2 || !strings.HasPrefix(says[0], fmt.Sprintf("missing  %s/1 offsets %d–%d (6 events), machine → table", topic, from, to)) ||
 		!strings.HasPrefix(says[1], fmt.Sprintf("doubled  %s/1 offset %d", topic, twice)) {
 		t.Errorf("exit code %d, deleted %d–%d, doubled %d: %q", code, from, to, twice, says)
 	}
