@@ -1,11 +1,12 @@
--- Since when does it go wrong?
--- Share of broken promises by the day of the order, and the carrier with most of them that day.
-SELECT toDate(placed) AS day,
+-- Since when does it go wrong, and where?
+-- Broken promises by the day of the order and the warehouse, the worst days first.
+SELECT toDate(placed) AS day, warehouse,
     count() AS delivered,
-    round(100 * countIf(state = 'broken') / delivered, 1) AS broken_pct,
-    topKIf(1)(toString(carrier), state = 'broken')[1] AS mostly
+    countIf(state = 'broken') AS broken,
+    round(100 * broken / delivered, 1) AS broken_pct
 FROM promises
 WHERE month = '2026-03-01' AND state IN ('kept', 'broken')
-GROUP BY day
-ORDER BY broken_pct DESC, day
+GROUP BY day, warehouse
+HAVING delivered >= 10
+ORDER BY broken DESC, day, warehouse
 LIMIT 7
