@@ -218,7 +218,7 @@ func chaos(t *testing.T, plan script) string {
 
 	house.set(t, weary)
 	time.Sleep(plan.slow)
-	until(t, 2*time.Minute, "an insert meets the slow ClickHouse", func() bool { return house.inserts.Load() > 0 })
+	until(t, 3*time.Minute, "an insert meets the slow ClickHouse", func() bool { return house.inserts.Load() > 0 })
 	inserts, cuts := house.inserts.Load(), house.cuts.Load()
 	house.set(t, well)
 	during := s.balance(t, binary)

@@ -101,7 +101,7 @@ func TestTerminate(t *testing.T) {
 		t.Helper()
 		c := launch(t, binary, "run", settings...)
 		before := s.committed(t, "afterclick.sessions")
-		until(t, time.Minute, "the command works", func() bool { return s.committed(t, "afterclick.sessions") > before })
+		until(t, 3*time.Minute, "the command works", func() bool { return s.committed(t, "afterclick.sessions") > before })
 		p.set(t, while)
 		time.Sleep(1500 * time.Millisecond) // into an epoch
 		if err := c.Process.Signal(syscall.SIGTERM); err != nil {

@@ -124,7 +124,7 @@ func (s *site) holding(t *testing.T, bytesOf []byte) (n int) {
 			left[fmt.Sprint(o.Topic, o.Partition)] = o.Offset
 		}
 	})
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	for len(left) > 0 && ctx.Err() == nil {
 		client.PollFetches(ctx).EachRecord(func(r *kgo.Record) {

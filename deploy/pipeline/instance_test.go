@@ -67,7 +67,7 @@ func (i *instance) stop(t *testing.T) time.Duration {
 // settle waits until everything that Kafka has is in the tables. Failing to ask is no failure: the servers may be away.
 func (i *instance) settle(t *testing.T) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
 	defer cancel()
 	for {
 		ok, err := i.Done(ctx)

@@ -84,9 +84,9 @@ func TestInstancesShareTheWork(t *testing.T) {
 					return len(held) == len(by) && sum == all
 				}
 			}
-			until(t, time.Minute, "two share the partitions", shared(dirs[:2]...))
+			until(t, 3*time.Minute, "two share the partitions", shared(dirs[:2]...))
 			third := s.start(t, dirs[2])
-			until(t, time.Minute, "three share the partitions", shared(dirs...))
+			until(t, 3*time.Minute, "three share the partitions", shared(dirs...))
 			time.Sleep(time.Second)
 			first.stop(t)
 			begin := time.Now()
@@ -115,10 +115,10 @@ func TestInstancesShareTheWork(t *testing.T) {
 // settle waits until everything is in the tables, whoever of the instances put it there.
 func settle(t *testing.T, instances ...*instance) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	// What one writes, another may have to read: all must be done at once.
-	until(t, time.Minute, "everything is in the tables", func() bool {
+	until(t, 3*time.Minute, "everything is in the tables", func() bool {
 		for range 2 {
 			for _, i := range instances {
 				if ok, err := i.Done(ctx); !ok || err != nil {

@@ -154,7 +154,7 @@ func (s *site) expectRouted(t *testing.T) (lost, doubled int) {
 			unread++
 		}
 	})
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	for unread > 0 {
 		fetches := client.PollFetches(ctx)

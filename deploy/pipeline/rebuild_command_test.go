@@ -47,11 +47,11 @@ func TestRebuildCommand(t *testing.T) {
 		t.Error("--plan changed something")
 	}
 	running := launch(t, binary, "run", append(settings, "log.format=json")...)
-	until(t, time.Minute, "it says what it uses", func() bool {
+	until(t, 3*time.Minute, "it says what it uses", func() bool {
 		return strings.Contains(running.output(), "session.gap is 10m, the tables are made with 30m")
 	})
 	run(0, "rebuild", "out of Kafka", "Switched: the views read generation 2", "Done.")
-	until(t, time.Minute, "the instance follows", func() bool { return strings.Contains(running.output(), `"generation":2`) })
+	until(t, 3*time.Minute, "the instance follows", func() bool { return strings.Contains(running.output(), `"generation":2`) })
 	if err := running.Process.Signal(os.Interrupt); err != nil {
 		t.Fatal(err)
 	}

@@ -69,7 +69,7 @@ func (s *site) follow(t *testing.T, dir string) *follower {
 // settle waits until everything that Kafka has is in the tables of a generation.
 func (f *follower) settle(t *testing.T, generation uint16) {
 	t.Helper()
-	until(t, 2*time.Minute, fmt.Sprintf("everything is in the tables of generation %d", generation), func() bool {
+	until(t, 3*time.Minute, fmt.Sprintf("everything is in the tables of generation %d", generation), func() bool {
 		p := f.now.Load()
 		if p == nil || p.Generation != generation {
 			return false
@@ -244,7 +244,7 @@ func TestRebuild(t *testing.T) {
 func (s *site) clean(t *testing.T, c *config.Config, want int) {
 	t.Helper()
 	var left []pipeline.Remains
-	until(t, time.Minute, "nobody works on the old generation", func() bool {
+	until(t, 3*time.Minute, "nobody works on the old generation", func() bool {
 		var err error
 		if left, err = pipeline.Leftovers(t.Context(), c); err != nil {
 			t.Fatal(err)
@@ -419,7 +419,7 @@ func TestRebuildIsKilled(t *testing.T) {
 			kill := func(said string, after time.Duration) {
 				t.Helper()
 				c := s.childOf(t, rebuildEnv, own, shortGap)
-				until(t, time.Minute, "it says "+said, func() bool { return strings.Contains(c.output(), said) })
+				until(t, 3*time.Minute, "it says "+said, func() bool { return strings.Contains(c.output(), said) })
 				time.Sleep(after)
 				c.kill(t)
 				t.Logf("killed %s after: %s", after, strings.ReplaceAll(strings.TrimSpace(c.output()), "\n", " | "))
@@ -432,12 +432,12 @@ func TestRebuildIsKilled(t *testing.T) {
 			kill("Waiting for the instances", 2500*time.Millisecond)
 			// The instance goes on with the old generation, as nobody switches.
 			s.send(t, last)
-			until(t, time.Minute, "the instance goes on", func() bool { return s.count(t, "events") == len(records) })
+			until(t, 3*time.Minute, "the instance goes on", func() bool { return s.count(t, "events") == len(records) })
 			if ok, err := migrate.Shown(t.Context(), s.conn, s.database, 1); !ok || err != nil {
 				t.Errorf("the views do not read generation 1 (%v)", err)
 			}
 			c := s.childOf(t, rebuildEnv, own, shortGap)
-			until(t, 2*time.Minute, "it switches", func() bool { return strings.Contains(c.output(), "Switched") })
+			until(t, 3*time.Minute, "it switches", func() bool { return strings.Contains(c.output(), "Switched") })
 			c.kill(t)
 			i.settle(t, 2)
 			stop()

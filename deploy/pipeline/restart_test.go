@@ -146,9 +146,9 @@ func restart(t *testing.T, plan restartPlan) string {
 		// What comes after the checkpoint is in the changelog alone.
 		following := follow(plan.journeys, plan.further, round)
 		sendAll(plan.further, func(i int) *event.Event { return &following[i] })
-		until(t, 2*time.Minute, "what came after the checkpoint is in the tables", there(len(events)))
+		until(t, 3*time.Minute, "what came after the checkpoint is in the tables", there(len(events)))
 		settled := s.committed(t, s.prefix+".journeys")
-		until(t, time.Minute, "it is committed", func() bool {
+		until(t, 3*time.Minute, "it is committed", func() bool {
 			before := settled
 			settled = s.committed(t, s.prefix+".journeys")
 			return before == settled

@@ -311,9 +311,9 @@ func (s *site) count(t *testing.T, from string) (n int) {
 // wait waits until so many events are in the tables.
 func (s *site) wait(t *testing.T, events int) {
 	t.Helper()
-	for end := time.Now().Add(time.Minute); s.count(t, "events") < events; time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(3 * time.Minute); s.count(t, "events") < events; time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatalf("%d events are in the tables after a minute, not %d", s.count(t, "events"), events)
+			t.Fatalf("%d events are in the tables after three minutes, not %d", s.count(t, "events"), events)
 		}
 	}
 }
