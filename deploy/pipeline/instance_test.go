@@ -52,7 +52,7 @@ func (i *instance) stop(t *testing.T) time.Duration {
 		if err != nil {
 			t.Errorf("the instance ended with %v", err)
 		}
-	case <-time.After(30 * time.Second):
+	case <-time.After(2 * time.Minute):
 		stacks := make([]byte, 1<<20)
 		t.Errorf("the instance does not stop\n%s", stacks[:runtime.Stack(stacks, true)])
 		return time.Since(begin)

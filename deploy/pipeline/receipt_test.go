@@ -76,7 +76,7 @@ func TestKafkaReceipt(t *testing.T) {
 	s.wait(t, 1)
 	k.kill()
 	k.stop(t)
-	if len(k.wrong) > 0 || k.killed < 4 {
+	if len(k.wrong) > 0 || k.killed < 2 {
 		t.Errorf("%d kills, %v", k.killed, k.wrong)
 	}
 	s.finish(t, dir)

@@ -60,7 +60,7 @@ func TestMain(m *testing.M) {
 	}
 	flag.Parse()
 	if flag.Lookup("test.parallel").Value.String() == strconv.Itoa(runtime.GOMAXPROCS(0)) {
-		flag.Set("test.parallel", "8") // those that run side by side mostly wait: for brokers to start, for groups to miss a member
+		flag.Set("test.parallel", "4") // those that run side by side mostly wait: for brokers to start, for groups to miss a member
 	}
 	code := m.Run()
 	if summary != "" {
